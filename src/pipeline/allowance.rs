@@ -1,18 +1,18 @@
 //! Finds out how many single messages a relay accepts per time window, from its acceptances and
 //! refusals.
 //!
-//! The rule it keeps: it gives an answer only if exactly one of the usual windows explains every
-//! answer of the relay. The throttle then spreads that many messages evenly over the window. If the
-//! guess is wrong, the relay's next refusal corrects it.
+//! Invariant: an allowance is reported only if exactly one of the usual window lengths explains all
+//! answers of the relay. The throttle then spreads that many messages evenly over the window. If
+//! the guess is wrong, the relay's next refusal corrects it.
 
 use std::time::{Duration, Instant};
 
 /// The window lengths that relays commonly use, in seconds.
 const WINDOWS: [u64; 11] = [10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
-/// Refusals closer together than this count as one, because their messages were in flight together.
-/// It is also the tolerance for the times of acceptances.
+/// Refusals closer together than this count as one, because the messages were in flight together.
+/// Times of acceptances may be wrong by this much.
 const SLACK: Duration = Duration::from_secs(2);
-/// The log gives up after this many acceptances or refusals.
+/// After this many acceptances or refusals, the search for an allowance ends without a result.
 const MOST: usize = 256;
 
 /// The acceptances and refusals of a relay since its first message.
@@ -35,7 +35,7 @@ impl Log {
         }
     }
 
-    /// Records a refusal because of the rate.
+    /// Records a refusal caused by too high a rate.
     pub(super) fn refused(&mut self, now: Instant) {
         let is_new =
             self.refused.last().is_none_or(|last| now.saturating_duration_since(*last) > SLACK);
@@ -53,7 +53,7 @@ impl Log {
         *self = Self { is_closed: true, ..Self::default() };
     }
 
-    /// Returns the number of messages and the window they are accepted in. `None` if no window, or
+    /// Returns how many messages the relay accepts, and in which window. `None` if no window, or
     /// more than one, explains the relay's answers.
     pub(super) fn allowance(&self) -> Option<(u64, Duration)> {
         let mut fitting = WINDOWS
@@ -74,7 +74,8 @@ impl Log {
         (taken_with <= most).then_some(most)
     }
 
-    /// Counts the acceptances in the window that ends at `end`, extended by `later`.
+    /// Counts the messages accepted in the window that ends at `end`, plus those accepted up to
+    /// `later` after it.
     fn between(&self, end: Instant, window: Duration, later: Duration) -> u64 {
         let is_in = |at: Instant| {
             at <= end + later && end.saturating_duration_since(at) < window.saturating_sub(SLACK)

@@ -1,9 +1,8 @@
-//! What a count proves about a share: exact one-sided bounds (C. J. Clopper and E. S. Pearson,
-//! Biometrika 26, 1934, pages 404 to 413). With `alpha` 0.05 they are 95 % bounds: the true share
-//! lies beyond the bound in at most one of twenty cases.
+//! Exact one-sided confidence bounds for a share that was measured by counting (C. J. Clopper and
+//! E. S. Pearson, Biometrika 26, 1934, pages 404 to 413). With `alpha` 0.05 they are 95 % bounds:
+//! the true share lies beyond the bound in at most one of twenty cases.
 //!
-//! The rule it keeps: no normal approximation, which is wrong for the few events that a canary
-//! sees.
+//! The normal approximation is not used, because it is wrong for the few events that a canary sees.
 
 /// After this many halvings, the ends of the interval are equal in `f64` precision.
 const HALVINGS: u32 = 80;
@@ -28,8 +27,8 @@ pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     bisect(|share| tails(count - 1, of, share).1 <= alpha)
 }
 
-/// The smallest number of recipients, all without an event, that proves the share to be at most
-/// `share`. `None` if no number proves it.
+/// The smallest number of recipients, none of them with an event, that proves the share to be at
+/// most `share`. `None` if no number proves it.
 pub(crate) fn fewest(share: f64, alpha: f64) -> Option<u64> {
     match share {
         s if s <= 0.0 => None,
@@ -38,7 +37,7 @@ pub(crate) fn fewest(share: f64, alpha: f64) -> Option<u64> {
     }
 }
 
-/// The point between 0 and 1 where `is_below` turns from true to false.
+/// Finds by bisection the point between 0 and 1 where `is_below` turns from true to false.
 fn bisect(is_below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..HALVINGS {

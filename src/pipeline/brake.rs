@@ -1,5 +1,5 @@
-//! Two facts that the ledger keeps about a provider from one run to the next: the refusal that
-//! stopped it, and the time until which it asked to be left alone. The next run waits until that
+//! Two facts about a provider that the ledger stores for the next run: the refusal that stopped the
+//! provider, and the time until which the provider wants no mail. The next run waits until that
 //! time and starts with a single recipient.
 //!
 //! A fact of kind `brake` has the provider's name as its subject. Its value is JSON: `v` is 1, and
@@ -19,12 +19,12 @@ struct Value {
     sign: String,
 }
 
-/// The kind of the fact that a provider named a time until which it wants no mail. Its subject is
-/// the provider's name. Its value is JSON: `v` is 1, `until` is that time, `said` is the provider's
+/// The kind of the fact that stores until when a provider wants no mail. Its subject is the
+/// provider's name. Its value is JSON: `v` is 1, `until` is that time, `said` is the provider's
 /// reply without addresses.
 pub(crate) const LEFT_ALONE: &str = "left_alone";
 
-/// The time until which a provider asked for no mail, with its reply.
+/// Until when a provider wants no mail, with the reply that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftAlone {
     pub(crate) until: Timestamp,
@@ -39,7 +39,7 @@ struct WaitValue {
 }
 
 impl LeftAlone {
-    /// Builds the fact to store about this provider.
+    /// Builds the fact that stores this wait for the next run.
     pub(crate) fn fact(&self, provider: &str, now: Timestamp) -> Fact {
         let value =
             serde_json::json!(WaitValue { v: 1, until: self.until, said: self.said.clone() })
@@ -55,7 +55,7 @@ impl LeftAlone {
             .map(|WaitValue { until, said, .. }| Self { until, said })
     }
 
-    /// One line for the operator: which provider waits, until when, and its reply.
+    /// Returns a line for the operator: which provider waits, until when, and its reply.
     pub(crate) fn words(&self, provider: &str) -> String {
         let said = if self.said.is_empty() { String::new() } else { format!(" ({})", self.said) };
         format!(
@@ -65,14 +65,14 @@ impl LeftAlone {
     }
 }
 
-/// Builds the fact that a refusal with this sign stopped this provider.
+/// Builds the fact that a refusal stopped this provider. `sign` is the refusal's normalized text.
 pub(crate) fn fact(provider: &str, sign: &str, now: Timestamp) -> Fact {
     let value = serde_json::json!(Value { v: 1, sign: sign.to_owned() }).to_string();
     Fact { kind: KIND.to_owned(), subject: provider.to_owned(), value, at: now }
 }
 
-/// Reads the sign of the refusal that stopped the provider. For a value written by a newer version
-/// it returns an empty sign, which equals no refusal's sign.
+/// Reads the normalized text of the refusal that stopped the provider. Returns an empty text, which
+/// matches no refusal, if a newer version wrote the fact.
 pub(crate) fn sign(fact: &Fact) -> String {
     serde_json::from_str::<Value>(&fact.value).map(|value| value.sign).unwrap_or_default()
 }

@@ -12,11 +12,11 @@ const OPENS_AFTER: u32 = 5;
 /// Before a provider's first acceptance, a failure that has lasted this long opens the breaker at
 /// once, if another provider can take over.
 pub(crate) const ENOUGH_AT_FIRST: Duration = Duration::from_secs(15);
-/// How long an open breaker waits before it allows one probe.
+/// How long an open breaker waits before it allows one attempt as a probe.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
-/// Added to a guessed pause that proved too short: the provider's window is longer by the time that
-/// the preceding burst took.
+/// Added to a guessed pause that proved too short, because the provider's rate window also covers
+/// the burst before the pause.
 const BURST: Duration = Duration::from_secs(2);
 
 /// What the pipeline may send through the provider now.
@@ -45,14 +45,14 @@ pub(crate) struct Breaker {
     failures: u32,
     since: Option<Instant>,
     wait_until: Option<Instant>,
-    /// Since when the provider has asked for a pause without accepting anything.
+    /// When the provider first asked for a pause, if it has accepted nothing since.
     throttled_since: Option<Instant>,
-    /// How many pauses it has asked for in that time, and when the latest pause ends.
+    /// The number of pauses requested since then, and when the latest pause ends.
     dry: u32,
     quiet_until: Option<Instant>,
     is_open: bool,
     last: Option<Refusal>,
-    /// The reply that asked for a pause; cleared by the next acceptance.
+    /// The reply that asked for the pause; cleared by the next acceptance.
     asked_for_less: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
@@ -78,7 +78,7 @@ impl Breaker {
         }
     }
 
-    /// Records an exchange that failed for a reason other than a single recipient.
+    /// Records a failed request whose cause is not a single recipient.
     pub(crate) fn failed(&mut self, failure: Failure, now: Instant, draw: f64) {
         let Failure { refusal, took, is_first_chance } = failure;
         self.failures += 1;
@@ -86,8 +86,8 @@ impl Breaker {
         self.is_open |= self.failures >= OPENS_AFTER
             || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
         let delay = match &refusal {
-            // For a temporarily refused login the pause has no jitter and always grows: servers
-            // lock accounts that log in too often.
+            // After a temporarily refused login, the pause has no jitter and always grows, because
+            // servers lock accounts that log in too often.
             refusal if refusal.reason == Reason::Auth => self.policy.ceiling(self.failures),
             _ if self.is_open => PROBE_AFTER.min(self.policy.max),
             _ => self.policy.ceiling(self.failures).mul_f64(draw),
@@ -117,9 +117,8 @@ impl Breaker {
     }
 
     /// Records that the provider asked for a pause of `wait`, which does not count as a failure. A
-    /// time that the provider named is kept as it is, up to the retry period. A guessed time
-    /// doubles with each further pause after two pauses without an acceptance. Returns how long to
-    /// pause.
+    /// wait that the provider named is kept, up to the retry period. A guessed wait doubles from
+    /// the third pause on, as long as the provider accepts nothing. Returns how long to pause.
     pub(crate) fn throttled(
         &mut self,
         refusal: Refusal,
@@ -140,7 +139,7 @@ impl Breaker {
         if is_named {
             return wait;
         }
-        // Requests that were in flight together count as one.
+        // Requests to pause count as one if their messages were in flight together.
         let is_new = self.quiet_until.is_none_or(|until| now >= until);
         self.dry += u32::from(is_new);
         let burst = if self.dry > 1 { BURST } else { Duration::ZERO };
@@ -152,7 +151,7 @@ impl Breaker {
         wait
     }
 
-    /// Records that the provider accepts nothing until an operator fixes its configuration or
+    /// Records that the provider accepts nothing until an operator fixes the configuration or the
     /// account.
     pub(crate) fn stop(&mut self, refusal: Refusal) {
         self.broken = Some(refusal);
@@ -186,30 +185,30 @@ impl Breaker {
         self.is_open
     }
 
-    /// The provider's latest reply, while it fails.
+    /// The latest reply of a failing provider.
     pub(crate) fn last(&self) -> Option<&Refusal> {
         self.last.as_ref()
     }
 
-    /// The provider's latest reply that explains why it accepts nothing: a failure, or a request to
+    /// The latest reply that explains why the provider accepts nothing: a failure, or a request to
     /// pause.
     pub(crate) fn said_last(&self) -> Option<&Refusal> {
         let for_good = self.broken.as_ref().or(self.exhausted.as_ref());
         for_good.or(self.last.as_ref()).or(self.asked_for_less.as_ref())
     }
 
-    /// One line for the operator while the provider fails.
+    /// Returns a line for the operator while the provider fails.
     pub(crate) fn note(&self) -> Option<String> {
         let last = self.last.as_ref()?;
         Some(format!("the provider fails ({}), {} times in a row", last.detail, self.failures))
     }
 }
 
-/// A failed exchange.
+/// A request to a provider that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) refusal: Refusal,
-    /// How long the exchange took.
+    /// How long the request took.
     pub(crate) took: Duration,
     /// The provider has accepted nothing yet, and another provider can take over.
     pub(crate) is_first_chance: bool,

@@ -1,5 +1,5 @@
-//! The steps of one chunk: screen, render, claim, send. The loop admits the chunk and settles its
-//! result.
+//! Processes one chunk of recipients: screens, renders, claims and sends them. The loop admits the
+//! chunk and settles the result.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -20,8 +20,8 @@ use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::{Claim, Job};
 
-/// Where a chunk's recipients come from and which provider sends them. Providers are indices into
-/// `Parts::configured`; `queue` is an index into the queues of `first`.
+/// Which provider the plan chose for a chunk's recipients and which provider sends them. Providers
+/// are indices into `Parts::configured`; `queue` is an index into the queues of `first`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
     /// The provider that the plan chose for the recipients.
@@ -33,14 +33,14 @@ pub(crate) struct Route {
 
 /// The result of a chunk.
 pub(crate) enum Done {
-    /// Nothing was claimed; the rows did not change.
+    /// Nothing was claimed, and the rows did not change.
     NotClaimed {
         route: Route,
         rows: Vec<RowNumber>,
         suppressed: Vec<(RowNumber, Outcome)>,
         why: Claimed,
     },
-    /// The claim was submitted to the provider; the loop settles it.
+    /// The claim was submitted to the provider. The loop settles the claim.
     Sent(Box<Sent>),
 }
 
@@ -58,28 +58,28 @@ pub(crate) struct Sent {
     pub(crate) put_off: HashMap<RowNumber, Timestamp>,
 }
 
-/// The inputs of a chunk in addition to [`Parts`].
+/// The inputs of one chunk. The inputs that all chunks share are in [`Parts`].
 pub(crate) struct ChunkContext {
     pub(crate) route: Route,
-    /// The preferred provider that this chunk bypasses.
+    /// The provider that the configured order prefers, if this chunk is sent through another one.
     pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) opened: watch::Receiver<()>,
     pub(crate) patience: Duration,
     pub(crate) first_request: Option<FirstRequest>,
-    /// For members that were attempted before: the latest time at which another attempt may start.
+    /// The latest time for another attempt, for each member that was attempted before.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
     /// Limits how many chunks are rendered at once.
     pub(crate) render_permits: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) verdicts: Arc<PendingVerdicts>,
-    /// How many recipients remain in addition to those under way.
+    /// How many recipients of the run are neither finished nor under way.
     pub(crate) left: u64,
 }
 
-/// Takes `rows` from the plan through screening, rendering and claiming to the provider.
+/// Screens, renders and claims `rows`, and sends them through the provider.
 pub(crate) async fn dispatch(
     parts: Arc<Parts>,
     rows: Vec<LedgerRow>,
@@ -117,8 +117,8 @@ pub(crate) async fn dispatch(
             why: claim,
         });
     };
-    // A claim that is withdrawn while it waits for a connection continues without one: the provider
-    // starts none of its members.
+    // If a claim is withdrawn while it waits for a connection, it continues without one, and the
+    // provider starts none of its members.
     let _connection = tokio::select! {
         biased;
         () = withdrawn(&context.stop, &context.opened) => None,
@@ -149,7 +149,8 @@ pub(crate) async fn dispatch(
     let claim = Claim { batch, key, claimed_at, jobs, is_replay: false };
     let reply = submitted(&parts, configured, &claim, &wire).await;
     if matches!(reply.health, Health::Stop(_) | Health::Exhausted(_)) {
-        // Stop before this connection passes to the next claim, which must not be started.
+        // The next claim must not start on this connection, so stop before the connection is
+        // released.
         wire.verdicts.stop();
     }
     context.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
@@ -200,15 +201,16 @@ async fn submitted(
     let mut sending = configured.provider.send(claim, wire);
     std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
-        // The answers must be written to the trace before the task waits or ends. If that write
-        // fails, the next one (`Wire::crossed`) fails too.
+        // The answers must be written to the trace before this task waits or ends. If writing
+        // fails, the next write to the trace (`Wire::crossed`) fails too.
         let _ = parts.trace.rest();
         polled
     })
     .await
 }
 
-/// Message buffers for reuse: at most as many as were in flight at once, and no large ones.
+/// Message buffers kept for reuse, without oversized ones. There are at most as many as messages
+/// were in flight at once.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
@@ -235,12 +237,13 @@ struct Drafted {
     suppressed: Vec<(RowNumber, Reason, String)>,
 }
 
-/// Rendering yields the core after this many messages, because the connections that keep a server
-/// busy may be waiting for it.
+/// The rendering thread yields after this many messages, because the connections that keep a server
+/// busy may need the core.
 const BEFORE_WIRE: usize = 8;
 
-/// Screens and renders a chunk. Planning has rendered every row once, so an error here is a defect
-/// in mailbatch and stops the run. A row whose files have changed since becomes `invalid`.
+/// Screens and renders a chunk. Planning has already rendered every row, so an error here is a
+/// defect in mailbatch and stops the run. A row whose attached files have changed since planning
+/// becomes `invalid`.
 fn draft(
     parts: &Parts,
     configured: &ConfiguredProvider,
@@ -260,7 +263,8 @@ fn draft(
     let mut suppressed = Vec::new();
     let mut taken_out = HashSet::new();
     for row in &rows {
-        // An earlier version may have planned an address that is invalid today; it is not mailed.
+        // An earlier version may have planned an address that this version considers invalid; it is
+        // not mailed.
         let to = match Address::parse(&row.email) {
             Ok(to) => to,
             Err(why) => {
@@ -276,7 +280,7 @@ fn draft(
         }
         let mut job = match renderer.job(row, &to, claimed_at, provider, buffers.take())? {
             Ok(job) => job,
-            // Its files are not those that it was planned with.
+            // The files that this row attaches have changed since planning.
             Err(why) => {
                 suppressed.push((row.row, Reason::Render, why));
                 taken_out.insert(row.row);

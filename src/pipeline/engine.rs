@@ -1,4 +1,5 @@
-//! The loop itself: it admits chunks, settles their results, judges the canary, and stops.
+//! The loop that sends a run: it admits chunks, settles their results, judges the canary, and
+//! stops.
 //!
 //! Three parts do the work, each with its own state: [`Admission`], [`Settlement`] and
 //! [`CanaryPhase`]. State that more than one of them reads is in [`Shared`].
@@ -48,7 +49,7 @@ use crate::pipeline::{Parts, Why};
 
 /// How often the loop checks for pauses, rereads the suppression files and updates progress.
 const TICK: Duration = Duration::from_millis(200);
-/// How long the end of an execution waits for outstanding settlements at most.
+/// The longest time that the end of an execution waits for outstanding settlements.
 const FINAL_WAIT: Duration = Duration::from_secs(2);
 
 /// Sends the run's open recipients until none is left or something stops the execution. Returns
@@ -72,14 +73,14 @@ pub(crate) async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     engine.show();
     let shared = &engine.shared;
     why.map(|why| match why.or_else(|| shared.holds.why()) {
-        // The list of failing providers is read after the drain, which may have changed it.
+        // The drain may have changed which providers fail, so the list is read after it.
         Some(Why::Signal { exit, .. }) => Some(Why::Signal { exit, failing: shared.failing() }),
         other => other,
     })
 }
 
-/// From the second stop signal on, the ledger no longer waits for locks of other processes, even if
-/// the loop is waiting for the ledger at that moment.
+/// From the second stop signal on, the ledger no longer waits for locks of other processes. This
+/// takes effect even if the loop is waiting for the ledger at that moment.
 async fn hurry_after_second_signal(ledger: Arc<dyn Ledger>) {
     let Ok(mut signals) = Signals::listen() else { return };
     for _ in 0..2 {
@@ -200,7 +201,8 @@ impl Engine {
     ) {
         let shared = &mut self.shared;
         shared.returned(route);
-        // All members were suppressed. Nothing was claimed, but the ledger has settled them.
+        // All members were suppressed. Nothing was claimed, but the ledger has recorded their
+        // outcome.
         if why == Claimed::Nothing {
             suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
         }
@@ -239,7 +241,7 @@ impl Engine {
         shared.retries.note(route.first, &sent.rows, &translated.items, lasts);
         self.admission.give_back(translated.void.len() + sent.suppressed.len());
         count(shared, &sent, &translated);
-        // A recipient that waits for a retry is not counted as handed over.
+        // A recipient that waits for a retry is not counted as handed over yet.
         let decided = |(_, verdict): &&(RowNumber, Verdict)| verdict.outcome().is_some();
         self.view.handed_over += sent.reply.items.iter().filter(decided).count() as u64;
         let provider = &mut shared.providers[through];
@@ -251,7 +253,7 @@ impl Engine {
         provider.pacers.throttle.passed(answered, accepted, Instant::now());
         let Translated { items, learned, void } = translated;
         let learned = blame::learned(shared, through, learned);
-        // The rows reopen only when this settlement has been committed. The cursors are reset now,
+        // The rows are open again once this settlement has been committed. Reset the cursors now,
         // so that the next read finds the rows.
         void.iter().for_each(|row| shared.reopened(*row));
         shared.wake_queues();
@@ -271,7 +273,7 @@ impl Engine {
         if !void.is_empty() {
             return self.settlement.settle_all().await;
         }
-        // Bounded: verdicts must not pile up behind a slow disk.
+        // Limit the running settlements, so that verdicts do not pile up behind a slow disk.
         let in_flight: usize =
             shared.parts.configured.iter().map(|configured| configured.in_flight).sum();
         self.settlement.keep_bounded(2 * in_flight).await
@@ -287,7 +289,7 @@ impl Engine {
         self.view.show(&self.shared, self.canary.waits_until(), in_flight);
     }
 
-    /// Handles a signal. Returns whether to leave at once, without draining.
+    /// Handles a signal. Returns true if the loop must end at once, without draining.
     fn on_signal(&mut self, request: SignalRequest) -> bool {
         let shared = &mut self.shared;
         match request {
@@ -322,8 +324,8 @@ impl Engine {
         if let Err(error) = shared.parts.suppressions.refresh() {
             shared.stop_for(Why::Suppression(error));
         }
-        // A suppression that another process added to the ledger applies from the next submission
-        // on, whether or not a file contains it.
+        // Load suppressions that other processes have added to the ledger; they apply from the next
+        // submission on, even if no file contains them.
         ingest_suppressions(&shared.parts).await?;
         pauses::obey_pauses(shared).await?;
         self.canary.look_at_canary(shared).await?;
@@ -366,7 +368,8 @@ fn translate(shared: &mut Shared, sent: &mut Sent) -> Translated {
     settle::translate(returned, judge)
 }
 
-/// Counts the outcomes of a claim, and notes whether a hold may apply to one of its open members.
+/// Counts the outcomes of a claim, and notes whether a hold may apply to a member that is still
+/// open.
 fn count(shared: &mut Shared, sent: &Sent, translated: &Translated) {
     sent.suppressed.iter().for_each(|(_, outcome)| shared.counts.settle(*outcome));
     let mut is_left = !translated.void.is_empty();

@@ -1,15 +1,15 @@
 //! Judges the canary: compares the provider's replies and the later bounces and complaints with the
 //! configured limits.
 //!
-//! Bounces and complaints are a sample of what the rest of the list will produce, so they are
-//! judged statistically. Too many fail the canary as soon as that is proved. Few enough pass it
-//! only when the waiting time is over.
+//! Bounces and complaints of the canary are a sample of what the rest of the list will produce, so
+//! they are judged statistically. A canary with too many fails as soon as that is proved. A canary
+//! with few enough passes only when the waiting time is over.
 //!
-//! The rule it keeps: a canary whose true share is at or under a limit fails by that limit at most
-//! once in twenty times, however often it is checked. For a fixed number of recipients the count
-//! only grows, so checking more often cannot prove anything earlier than the final check. A canary
-//! that grows is judged again at each size: each size may use half of the remaining error
-//! probability, and the last size all of it.
+//! Invariant: a canary whose true share is at or under a limit fails by that limit at most once in
+//! twenty times, however often it is checked. For a fixed number of recipients the count only
+//! grows, so checking more often proves nothing earlier than the final check. A canary that grows
+//! is judged again at each size: each size may use half of the remaining error probability, and the
+//! last size all of it.
 
 use std::time::Duration;
 
@@ -21,11 +21,12 @@ use crate::pipeline::binomial;
 /// The limits and waiting times that a canary is judged by.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CanaryRule {
-    /// The largest tolerated share of (rejected + deferred + unknown) among the attempted.
+    /// The largest tolerated share of (rejected + deferred + unknown) among the attempted
+    /// recipients.
     pub max_failed: Percent,
-    /// The largest tolerated share of bounces among the accepted.
+    /// The largest tolerated share of bounces among the accepted recipients.
     pub max_bounced: Percent,
-    /// The largest tolerated share of complaints among the accepted.
+    /// The largest tolerated share of complaints among the accepted recipients.
     pub max_complained: Percent,
     /// How long to wait for bounces after the last submission.
     pub wait: Duration,
@@ -35,13 +36,13 @@ pub(crate) struct CanaryRule {
     /// nothing.
     pub has_feedback: bool,
     /// Bounce reports are required, but no source reports bounces. Unless a bounce arrives anyway,
-    /// the canary then waits for the operator's decision.
+    /// the canary waits for the operator's decision.
     pub lacks_bounces: bool,
     /// The size up to which the canary may grow while its evidence is insufficient; `None` disables
     /// growing.
     pub extend: Option<CanarySize>,
-    /// The provider for recipients added to the canary later; `None` keeps the provider that the
-    /// plan chose for each.
+    /// The provider that sends recipients added to the canary later; `None` keeps the provider that
+    /// the plan chose for each recipient.
     pub provider: Option<String>,
 }
 
@@ -79,41 +80,41 @@ pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     }
 }
 
-/// The error probability: one wrong judgement in twenty.
+/// The error probability: one wrong failure in twenty canaries.
 const ALPHA: f64 = 0.05;
 
 /// How far a canary has grown, and how far it may still grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
-    /// How often recipients have been added to it.
+    /// How often recipients have been added to the canary.
     pub times: u32,
-    /// Its number of recipients now.
+    /// The current number of recipients.
     pub size: u64,
-    /// How many recipients may still be added; 0 if it no longer grows.
+    /// How many recipients may still be added; 0 if the canary cannot grow any more.
     pub room: u64,
 }
 
 impl Growth {
-    /// The error probability that remains before this size is judged.
+    /// The error probability that is left after the canary has grown `times` times.
     fn left(times: u32) -> f64 {
         ALPHA / 2f64.powi(times.min(1_000) as i32)
     }
 
-    /// The part of the remaining error probability that this size may use.
+    /// The part of the remaining error probability that the judgement at this size may use.
     pub fn alpha(self) -> f64 {
         let left = Self::left(self.times);
         if self.room > 0 { left / 2.0 } else { left }
     }
 }
 
-/// What the number of events among the accepted proves about a limit.
+/// Whether the observed events prove the share to be over or under a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The share is proved to be over the limit.
     Over,
     /// The share is proved to be at or under the limit.
     Under,
-    /// Neither is proved; `is_over` says whether the observed share is over the limit.
+    /// Neither is proved. `is_over` says whether the observed share is over the limit.
     Open { is_over: bool },
 }
 
@@ -121,7 +122,8 @@ pub enum Proof {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     pub proof: Proof,
-    /// For example `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %`.
+    /// The measurement as text, for example `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2
+    /// %`.
     pub words: String,
     count: u64,
     of: u64,
@@ -129,7 +131,7 @@ pub struct Measured {
 }
 
 /// Compares the share of accepted recipients that have `done` something (bounced, complained) with
-/// `limit`. `alpha` is the probability of a wrong proof.
+/// `limit`. `alpha` is the probability of a wrong conclusion.
 pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> Measured {
     let (count, share) = (count.min(of), limit.fraction());
     let (low, high) = (binomial::at_least(count, of, alpha), binomial::at_most(count, of, alpha));
@@ -168,20 +170,21 @@ pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> M
     Measured { proof, words, count, of, limit: share }
 }
 
-/// What happens to a canary when the waiting time for bounces and complaints is over.
+/// The decision about a canary when the waiting time for bounces and complaints is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// A share is proved to be over its limit.
     Failed,
     /// The evidence is insufficient: add this many recipients.
     Grow(u64),
-    /// An observed share is over its limit, but the evidence is insufficient and cannot grow.
+    /// An observed share is over its limit, but the evidence is insufficient, and no more
+    /// recipients can be added.
     Unclear,
     Passed,
 }
 
-/// Judges a canary. `measured` measures its shares with the error probability it is given. Returns
-/// the measurements with the judgement.
+/// Judges a canary. `measured` measures the shares for a given error probability. Returns the
+/// measurements and the decision.
 pub fn next<const N: usize>(
     measured: impl Fn(f64) -> [Measured; N],
     growth: Growth,
@@ -196,7 +199,7 @@ pub fn next<const N: usize>(
     if more > 0 {
         return (shares, Next::Grow(more));
     }
-    // No recipient can be added any more, so this is the final judgement.
+    // No recipient can be added any more, so this judgement is final.
     let shares = measured(Growth { room: 0, ..growth }.alpha());
     let next = match () {
         () if has(&shares, Proof::Over) => Next::Failed,
@@ -207,9 +210,9 @@ pub fn next<const N: usize>(
 }
 
 impl Measured {
-    /// How many more recipients would prove this share over or under its limit. If it looks too
-    /// high, the canary doubles. Otherwise, the number that would prove the same share to be under
-    /// the limit.
+    /// How many recipients to add in order to prove this share over or under its limit. If the
+    /// observed share is over the limit, the canary doubles. Otherwise, it grows until the same
+    /// share would be proved to be under the limit.
     fn wanted(&self, growth: Growth) -> u64 {
         match self.proof {
             Proof::Open { is_over: true } => growth.size,

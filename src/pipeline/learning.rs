@@ -1,8 +1,8 @@
 //! Records the suppressions that follow from a provider's answers, once each, in the first
 //! suppression file and in the ledger.
 //!
-//! The rule it keeps: the file is written first and the verdict settled last. If the process dies
-//! in between, the trace still has the answer, and the next process completes the work.
+//! Invariant: the file is written first and the verdict settled last. If the process dies in
+//! between, the trace still has the answer, and the next process completes the work.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -39,8 +39,8 @@ pub(crate) async fn keep_learned(
     suppress(ledger, new).await
 }
 
-/// Records the suppressions that follow from answers which an ended process had not settled. Call
-/// it before recovering the claims of that process.
+/// Records the suppressions that follow from answers which an earlier process received but did not
+/// settle. Call it before recovering the claims of that process.
 pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
     let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
@@ -61,7 +61,7 @@ pub(crate) async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str
     suppress(ledger, new).await
 }
 
-/// The entries of a file that have not expired, with their reasons.
+/// Reads the entries of a file that have not expired, with their reasons.
 fn listed(file: PathBuf) -> Result<HashSet<(String, crate::model::outcome::Reason)>> {
     let now = Timestamp::now();
     let in_force = |listed: Result<suppression::Listed>| match listed {
@@ -80,7 +80,7 @@ async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
         let why = error.to_string();
         WARNED.call_once(|| {
             tracing::warn!(
-                "{}; the ledger keeps the learned suppressions, and the run continues",
+                "{}; the learned suppressions are kept in the ledger, and the run continues",
                 why.lines().next().unwrap_or_default()
             );
         });

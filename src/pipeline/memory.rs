@@ -1,4 +1,4 @@
-//! Stores facts that providers remember between runs in the ledger.
+//! Lets providers store facts in the ledger that the next run reads.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::ledger::{Fact, Ledger};
 use crate::provider::BoxFuture;
 use crate::provider::memory::{Condition, Memory};
 
-/// Gives providers access to the facts in a workspace's ledger.
+/// Gives providers access to the facts in the ledger.
 pub(crate) struct LedgerMemory(pub Arc<dyn Ledger>);
 
 impl Memory for LedgerMemory {

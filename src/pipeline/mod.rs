@@ -1,5 +1,5 @@
-//! The one loop: it admits chunks, collects verdicts and obeys the stop signal. It never handles
-//! single messages on the wire.
+//! The loop that sends a run: it admits chunks, collects verdicts and obeys stop signals. It never
+//! handles single messages on the wire.
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The loop waits for every
 //! write to the ledger.
@@ -64,7 +64,7 @@ pub(crate) use signals::{SignalRequest, Signals, install_sigusr1_handler};
 /// A provider of an execution, with its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfiguredProvider {
-    /// Its name under `[providers]`.
+    /// The provider's name under `[providers]`.
     pub name: String,
     pub provider: Arc<dyn Provider>,
     /// Recipients per window, across all runs of the workspace.
@@ -72,7 +72,7 @@ pub(crate) struct ConfiguredProvider {
     /// Recipients per hour or day, counted in the ledger.
     pub caps: Vec<Rate>,
     /// The most recipients on each of the provider's first days, counted in the ledger. Later days
-    /// have no such limit.
+    /// have no daily limit.
     pub ramp: Vec<u32>,
     /// A rate for each receiving domain that has one.
     pub per_domain: Vec<(String, Rate)>,
@@ -80,7 +80,7 @@ pub(crate) struct ConfiguredProvider {
     pub request_rate: Option<Rate>,
     /// The most connections or requests at once.
     pub in_flight: usize,
-    /// The settings that affect the requests' content, as one text.
+    /// All settings that affect the content of requests, as one text.
     pub shape: String,
     pub retry: RetryPolicy,
 }
@@ -97,20 +97,21 @@ pub(crate) struct Limits {
 /// The inputs of an execution of a run.
 pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
-    /// Never empty. The plan may choose any of them for a recipient.
+    /// Never empty. The plan may choose any of these providers for a recipient.
     pub configured: Vec<ConfiguredProvider>,
-    /// The providers that take over for a failing one, in this order, as indices into `configured`.
+    /// The providers that take over from a failing one, in this order, as indices into
+    /// `configured`.
     pub order: Vec<usize>,
     pub limits: Limits,
     pub message: Arc<Message>,
     /// The columns of each list of the run.
     pub columns: Vec<Arc<ColumnIndex>>,
     pub suppressions: Arc<Suppressions>,
-    /// Where learned suppressions are written; `None` if none are learned.
+    /// Where learned suppressions are written; `None` if suppressions are not learned.
     pub learn: Option<Learn>,
     pub trace: Arc<Trace>,
     pub run: Run,
-    /// The state of the run's rows at the start.
+    /// How many rows of the run had which outcome at the start.
     pub standing: Standing,
     pub secret: [u8; 32],
     /// All mail goes to this address instead (`--redirect-all-to`).
@@ -119,7 +120,7 @@ pub(crate) struct Parts {
     /// Whether the listener that receives bounces is still running; `None` if no listener is
     /// needed.
     pub is_listened: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
-    /// The pause rules, checked after the canary.
+    /// The pause rules, checked while the rest is sent after the canary.
     pub rules: Vec<PauseRule>,
     pub then: Then,
     /// Asks the operator whether to send the rest; `None` without a terminal.
@@ -138,10 +139,11 @@ impl Parts {
     }
 }
 
-/// Where learned suppressions are written in addition to the ledger.
+/// Where learned suppressions are written.
 #[derive(Clone, Debug)]
 pub(crate) struct Learn {
-    /// The first suppression file; `None` if none is configured.
+    /// The first suppression file, which learned suppressions are appended to; `None` if none is
+    /// configured.
     pub file: Option<std::path::PathBuf>,
 }
 
@@ -154,7 +156,7 @@ pub(crate) enum Why {
         exit: crate::model::exit::Exit,
         failing: Vec<(String, Refusal)>,
     },
-    /// No provider accepts mail any more; each with its last reply.
+    /// No provider accepts mail any more. The list contains each provider with its last reply.
     NoProvider(Vec<(String, Refusal)>),
     /// No provider accepts mail, and at least one has failed for longer than the retry period.
     Failing(Vec<(String, Refusal)>),
@@ -168,7 +170,7 @@ pub(crate) enum Why {
     Limit,
     /// The suppression file has become unreadable.
     Suppression(Error),
-    /// The ledger file was removed. Answers under way have been settled in the removed file, which
-    /// is still open.
+    /// The ledger file was removed. Outstanding answers have been settled in the removed file,
+    /// which is still open.
     LedgerLost(Error),
 }

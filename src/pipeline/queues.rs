@@ -1,5 +1,5 @@
 //! Decides which recipients may be claimed next. Each receiving domain that has a rate or is held
-//! has a queue; one more queue has all other recipients.
+//! has its own queue. One more queue has all other recipients.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -9,37 +9,37 @@ use crate::model::literal::Rate;
 use crate::model::verdict::RowNumber;
 
 /// A receiving domain gets its own queue after this many temporary refusals in a row. A domain that
-/// has accepted a recipient needs more, because full mailboxes can follow each other in a list of
-/// one domain.
+/// has accepted a recipient needs more refusals, because a list of one domain may contain many full
+/// mailboxes in a row.
 const HOLDS_AFTER: u32 = 3;
 const HOLDS_LATER: u32 = 12;
-/// A queue with a rate claims at most this much time's worth of recipients at once, so that a slow
+/// A queue with a rate claims at most the recipients of this much time at once, so that a slow
 /// queue does not occupy a connection for long.
 const QUEUE_SLICE: Duration = Duration::from_millis(250);
-/// Rows that were read ahead expire after this time, so that retries that have come due are sent
-/// first.
+/// Rows that were read ahead expire after this time, so that retries that have come due are found
+/// and sent first.
 const FRESH: Duration = Duration::from_millis(200);
-/// A chunk of a queue with a rate is admitted this early, so that there is time to render and claim
+/// How early a chunk of a queue with a rate is admitted, so that there is time to render and claim
 /// it.
 const AHEAD: Duration = Duration::from_millis(20);
 
-/// The queue of one receiving domain, or of all domains without a queue.
+/// The queue of one receiving domain, or the common queue of all other domains.
 #[derive(Debug)]
 pub(crate) struct DomainQueue {
-    /// `None` for the queue of all other domains.
+    /// `None` for the common queue.
     pub(crate) domain: Option<String>,
     /// All rows up to this one have been assigned to chunks.
     pub(crate) cursor: RowNumber,
-    /// No open row is left after the cursor.
+    /// Whether no open row is left after the cursor.
     pub(crate) exhausted: bool,
     rate: Option<Rate>,
-    /// The queue's rate allows the next chunk at this time.
+    /// When the queue's rate allows the next chunk.
     paced_until: Option<Instant>,
-    /// The domain refused repeatedly: first attempts wait until this time. Retries have their own
-    /// times.
+    /// First attempts wait until this time, because the domain refused repeatedly. Retries have
+    /// their own times.
     held_until: Option<Instant>,
     busy: bool,
-    /// Rows after the cursor, read from the ledger at `read_at`.
+    /// Rows after the cursor that were read from the ledger at `read_at`.
     ahead: VecDeque<LedgerRow>,
     read_at: Option<Instant>,
 }
@@ -55,8 +55,8 @@ pub(crate) struct DomainQueues {
 }
 
 impl DomainQueues {
-    /// Creates queues for the domains that have a rate and for those in `more`. `more` may repeat
-    /// them.
+    /// Creates queues for the domains that have a rate and for those in `more`, which may contain
+    /// duplicates.
     pub(crate) fn new<'a>(
         rates: &[(String, Rate)],
         more: impl IntoIterator<Item = &'a String>,
@@ -73,7 +73,7 @@ impl DomainQueues {
         Self { queues, failures: HashMap::new(), took: HashSet::new(), turn: 0 }
     }
 
-    /// Domains with a configured rate.
+    /// Returns the domains with a configured rate.
     pub(crate) fn paced_domains(&self) -> Vec<String> {
         self.queues
             .iter()
@@ -82,21 +82,21 @@ impl DomainQueues {
             .collect()
     }
 
-    /// The index of a domain's queue, which is created if it does not exist.
+    /// Returns the index of a domain's queue, and creates the queue if it does not exist.
     fn of(&mut self, domain: &str) -> usize {
         if let Some(index) =
             self.queues.iter().position(|queue| queue.domain.as_deref() == Some(domain))
         {
             return index;
         }
-        // The domain's rows no longer belong to the common queue, so the rows read ahead are
-        // dropped.
+        // The domain's rows no longer belong to the common queue, so drop the rows that the common
+        // queue has read ahead.
         self.queues.iter_mut().for_each(|queue| queue.ahead.clear());
         self.queues.push(DomainQueue::new(Some(domain.to_owned()), None));
         self.queues.len() - 1
     }
 
-    /// Domains that have a queue.
+    /// Returns the domains that have a queue.
     pub(crate) fn domains(&self) -> Vec<String> {
         self.queues.iter().filter_map(|queue| queue.domain.clone()).collect()
     }
@@ -110,7 +110,7 @@ impl DomainQueues {
         }
     }
 
-    /// Keeps rows that were read ahead.
+    /// Keeps rows that were read ahead for a later chunk.
     pub(crate) fn keep_ahead(
         &mut self,
         index: usize,
@@ -136,14 +136,14 @@ impl DomainQueues {
         queue.ahead.drain(..most.min(queue.ahead.len())).collect()
     }
 
-    /// Returns rows that `take_ahead` removed, so that they come first again.
+    /// Puts back rows that `take_ahead` removed, so that they come first again.
     pub(crate) fn put_back(&mut self, index: usize, rows: Vec<LedgerRow>) {
         rows.into_iter().rev().for_each(|row| self.queues[index].ahead.push_front(row));
     }
 
-    /// The queues that may send a chunk now, in rotating order. The queue of a domain sends one
-    /// chunk at a time. A held queue with a rate is included for its retries; the retries of held
-    /// queues without a rate are read together elsewhere.
+    /// Returns the queues that may send a chunk now, in rotating order. The queue of a domain sends
+    /// one chunk at a time. A held queue with a rate is included, so that its retries are sent.
+    /// Retries of held queues without a rate are selected by `next_due_rows` instead.
     pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
         let count = self.queues.len();
         self.turn = (self.turn + 1) % count;
@@ -163,7 +163,7 @@ impl DomainQueues {
         &self.queues[index]
     }
 
-    /// How many recipients one chunk of this queue may hold.
+    /// The most recipients that one chunk of this queue may have.
     pub(crate) fn chunk(&self, index: usize, most: usize) -> usize {
         match self.queues[index].rate {
             Some(rate) => {
@@ -173,8 +173,8 @@ impl DomainQueues {
         }
     }
 
-    /// Records that `count` rows up to `last` were assigned to a chunk. The next turn of a queue
-    /// with a rate is computed here, so that its chunks do not wait while they occupy a connection.
+    /// Records that `count` rows up to `last` were assigned to a chunk. Schedules the next chunk of
+    /// a queue with a rate, so that its chunks do not wait while they occupy a connection.
     pub(crate) fn advanced(&mut self, index: usize, last: RowNumber, count: usize, now: Instant) {
         let queue = &mut self.queues[index];
         queue.cursor = queue.cursor.max(last);
@@ -196,7 +196,7 @@ impl DomainQueues {
         self.queues[index].busy = false;
     }
 
-    /// Records that a row is open again, and moves the cursors back to it.
+    /// Records that a row is open again, and moves the cursors back so that it is found.
     pub(crate) fn reopened(&mut self, row: RowNumber) {
         for queue in &mut self.queues {
             queue.cursor = queue.cursor.min(row.saturating_sub(1));
@@ -205,7 +205,7 @@ impl DomainQueues {
         }
     }
 
-    /// Makes every queue look again, because a retry may have come due.
+    /// Makes every queue search for rows again, because a retry may have come due.
     pub(crate) fn wake(&mut self) {
         for queue in &mut self.queues {
             queue.exhausted = false;
@@ -222,8 +222,8 @@ impl DomainQueues {
         delay: impl Fn(u32) -> Duration,
     ) {
         if !transient {
-            // This runs for every accepted message, so it avoids hashing the name if there are no
-            // failures to clear.
+            // This runs for every accepted message, so it does not look up the domain if there are
+            // no failures to clear.
             if !self.failures.is_empty() {
                 self.failures.remove(domain);
             }
@@ -242,14 +242,14 @@ impl DomainQueues {
         self.hold(domain, until);
     }
 
-    /// Holds first attempts to this domain until that time.
+    /// Holds first attempts to this domain until a given time.
     pub(crate) fn hold(&mut self, domain: &str, until: Instant) {
         let index = self.of(domain);
         let queue = &mut self.queues[index];
         queue.held_until = queue.held_until.max(Some(until));
     }
 
-    /// When the first waiting queue may send again.
+    /// When the first of the waiting queues may send again.
     pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
         let times = |queue: &DomainQueue| [queue.paced_until, queue.held_until];
         let opens = |queue: &DomainQueue| {

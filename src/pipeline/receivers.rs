@@ -1,8 +1,8 @@
 //! Mailbox providers that report no individual complaints. Complaints of their users never arrive,
 //! so the canary's complaint share does not cover these recipients.
 //!
-//! Only addresses at the providers' own domains are counted. Customer domains that they host could
-//! only be recognized through DNS.
+//! Only addresses at the providers' own domains are counted. Customer domains that these providers
+//! host could only be recognized through DNS.
 
 use crate::model::figures::grouped;
 
@@ -14,7 +14,7 @@ use crate::model::figures::grouped;
 pub(crate) const NO_SINGLE_COMPLAINTS: &[&str] =
     &["gmail.com", "googlemail.com", "icloud.com", "me.com", "mac.com"];
 
-/// A note on how many accepted recipients are at these domains; empty if none is.
+/// Returns a note about how many accepted recipients are at these domains; empty if there are none.
 pub(crate) fn no_feedback_note(at: &[(String, u64)], accepted: u64) -> String {
     let count: u64 = at.iter().map(|(_, count)| count).sum();
     if count == 0 || accepted == 0 {

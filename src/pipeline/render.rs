@@ -1,7 +1,7 @@
-//! Renders the rows of a claim as jobs, and computes the claim's idempotency key.
+//! Renders the rows of a claim, and computes the claim's idempotency key.
 //!
-//! The rule it keeps: the same run, row, claim time and provider always give the same bytes and the
-//! same key.
+//! Invariant: the same run, row, claim time and provider always give the same bytes and the same
+//! key.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::model::recipient::Fields;
 use crate::pipeline::ConfiguredProvider;
 use crate::provider::{EightBit, Form, Job, Provider, UnsubscribeHeaders, lines_stand};
 
-/// The inputs of a job in addition to its row.
+/// The inputs that all rows of a claim share.
 pub(super) struct Renderer<'a> {
     pub(super) message: &'a Message,
     /// The columns of each list of the run.
@@ -30,9 +30,9 @@ pub(super) struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    /// Renders a row for a provider and signs it, reusing the buffer `room` if the message has a
-    /// MIME form. Planning has rendered the row once, so an error here is a defect in mailbatch.
-    /// The inner error is about a row whose files have changed since.
+    /// Renders a row for a provider and signs the message. A message in MIME form is written to the
+    /// buffer `room`. Planning has already rendered the row, so an outer error is a defect in
+    /// mailbatch. The inner error is about a row whose attached files have changed since planning.
     pub(super) fn job(
         &self,
         row: &LedgerRow,
@@ -47,7 +47,7 @@ impl Renderer<'_> {
         let index = self
             .columns
             .get(row.list as usize)
-            .ok_or_else(|| at_row("its list is not in the ledger".into()))?;
+            .ok_or_else(|| at_row("the list that the row came from is not in the ledger".into()))?;
         let head = &self.run.head;
         let ident = Ident {
             campaign: &head.campaign,
@@ -110,11 +110,11 @@ pub(super) fn idempotency_key(
     let mut hash = digest::Context::new(&digest::SHA256);
     add(&mut hash, run.head.env.as_deref().unwrap_or(""));
     add(&mut hash, &run.head.campaign);
-    // The value of `batches.generation` in the ledger, which is always 0.
+    // The generation number stored with a batch, which is always 0.
     add(&mut hash, 0_u32.to_be_bytes());
     add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
     if configured.provider.capabilities().idempotency_window.is_some() {
-        // From is covered by the message's fingerprint.
+        // The From address is not hashed here, because the message's fingerprint covers it.
         add(&mut hash, env!("CARGO_PKG_VERSION"));
         add(&mut hash, &configured.shape);
         add(&mut hash, &run.head.message_fingerprint);
@@ -144,14 +144,14 @@ pub(super) fn account_mark(configured: &ConfiguredProvider, secret: &[u8; 32]) -
     format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))
 }
 
-/// Hashes the length first, so that different lists of parts never give the same bytes.
+/// The length is hashed first, so that two different lists of parts never give the same bytes.
 fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
     let part = part.as_ref();
     hash.update(&(part.len() as u64).to_be_bytes());
     hash.update(part);
 }
 
-/// Files that members share are hashed once.
+/// A file that several members share is hashed once.
 fn add_files(hash: &mut digest::Context, jobs: &[Job]) {
     let mut last: Option<&Arc<[Attachment]>> = None;
     for files in

@@ -1,9 +1,9 @@
-//! Sends a batch with unknown outcomes again: with the same key, byte for byte, and only while the
-//! provider still remembers the key.
+//! Sends a batch with unknown outcomes again: with the same idempotency key, byte for byte, and
+//! only while the provider still remembers the key.
 //!
-//! The rule it keeps: the same content goes to the same recipients, or nothing is sent. The key
-//! depends on everything that affects the request, so a request that would differ has a different
-//! key and is refused.
+//! Invariant: the same content goes to the same recipients, or nothing is sent. The key depends on
+//! everything that affects the request. A request that would differ therefore has a different key
+//! and is refused.
 
 use std::io;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct ReplaySource {
     /// The columns of each list of the run.
     pub columns: Vec<Arc<ColumnIndex>>,
     pub secret: [u8; 32],
-    /// All mail of the run was redirected to this address.
+    /// The address that all mail of the run was redirected to.
     pub redirect: Option<Address>,
     pub suppressions: Arc<Suppressions>,
 }
@@ -41,13 +41,12 @@ pub(crate) struct ReplaySource {
 pub(crate) enum Replayed {
     /// The batch was not sent; the text gives the reason.
     Refused(String),
-    /// The batch was sent. Members that the reply does not mention, or reports as `Unknown`, stay
-    /// unknown.
+    /// The batch was sent. Members that the reply omits, or reports as `Unknown`, stay unknown.
     Answered(Reply),
 }
 
-/// Sends a batch again. `rows` are all its members in their original order, each with the outcome
-/// unknown.
+/// Sends a batch again. `rows` are all members of the batch in their original order, each with the
+/// outcome unknown.
 pub(crate) async fn replay(
     source: &ReplaySource,
     configured: &ConfiguredProvider,
@@ -67,8 +66,7 @@ pub(crate) async fn replay(
     };
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
-        // Use the spelling that was sent: an earlier version may have stored a different spelling
-        // of the address.
+        // Use the spelling that was sent, which an earlier version may have stored.
         let to = match Address::as_planned(&row.email) {
             Ok(to) => to,
             Err(why) => {
@@ -87,7 +85,10 @@ pub(crate) async fn replay(
         let mut job = match renderer.job(row, &to, batch.claimed_at, provider, Vec::new())? {
             Ok(job) => job,
             Err(why) => {
-                return refused(format!("row {}: {why}, and the batch can only go whole", row.row));
+                return refused(format!(
+                    "row {}: {why}, and the batch can only be sent whole",
+                    row.row
+                ));
             }
         };
         if let Some(redirect) = &source.redirect {
@@ -98,7 +99,7 @@ pub(crate) async fn replay(
     if idempotency_key(&source.run, configured, &jobs, batch.claimed_at, &source.secret)
         != batch.key
     {
-        return refused("the request would not be the same: the provider's configuration or the mailbatch version has changed since".into());
+        return refused("the request would differ from the one sent before: the provider's configuration or the mailbatch version has changed since".into());
     }
     let head = &source.run.head;
     let holds = |pause: &Pause| {
@@ -109,7 +110,9 @@ pub(crate) async fn replay(
     }
     let wire = ReplayWire { pacers: Pacers::new(&source.ledger, configured) };
     if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {
-        return refused("the batch is larger than the rate allows at once".into());
+        return refused(
+            "the batch has more recipients than the provider's rate allows at once".into(),
+        );
     }
     let claim = Claim {
         batch: batch.batch,
@@ -121,7 +124,8 @@ pub(crate) async fn replay(
     Ok(Replayed::Answered(configured.provider.send(&claim, &wire).await))
 }
 
-/// Why a batch of this many rows cannot be sent again, as far as that is known before rendering it.
+/// Returns why a batch of this many rows cannot be sent again, or `None` if nothing that is known
+/// before rendering prevents it.
 fn ineligible(
     source: &ReplaySource,
     configured: &ConfiguredProvider,
@@ -141,7 +145,7 @@ fn ineligible(
             configured.name
         ));
     }
-    // A rotated key of the same account cannot be told apart from another account. Another account
+    // A new key for the same account looks the same as a key for another account. Another account
     // would mail all members again.
     let mark = account_mark(configured, &source.secret);
     if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
@@ -158,8 +162,8 @@ fn ineligible(
     None
 }
 
-/// The wire of a replay: it applies the limits and writes no trace. The ledger lists the members as
-/// unknown until the reply is recorded.
+/// The connection between a replay and the pipeline: it applies the limits and writes no trace. The
+/// ledger lists the members as unknown until the reply is recorded.
 struct ReplayWire {
     pacers: Pacers,
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 pub(crate) struct RetryPolicy {
     /// The retry period (`retry.for`): no attempt starts later than this after the first one.
     pub give_up_after: Duration,
-    /// The upper bound of the first delay.
+    /// The upper bound of the delay after the first failure.
     pub base: Duration,
     /// The upper bound of any delay.
     pub max: Duration,
@@ -50,7 +50,7 @@ impl RetryPolicy {
 
 impl RetryPolicy {
     /// When to try again after the wait that the server named; `None` if that would be after the
-    /// retry period. One second is added, because clocks differ.
+    /// retry period. One second is added, because the server's clock may differ.
     pub(crate) fn next_after(
         &self,
         first: Timestamp,

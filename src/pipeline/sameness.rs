@@ -1,10 +1,9 @@
-//! Detects that a provider refuses all mail: it gives the same refusal to one recipient after the
-//! other, whatever the text says.
+//! Detects that a provider refuses all mail: it gives the same refusal to one recipient after
+//! another, whatever the text says.
 //!
-//! The rules it keeps: each recipient counts once, and an acceptance restarts the count. A
-//! recipient that the operator retries after a rejection does not count. Neither does a recipient
-//! that was reopened after a refusal like this one, if the provider accepts others in this
-//! execution.
+//! Invariants: each recipient counts once, and an acceptance restarts the count. A recipient that
+//! the operator retries after a rejection does not count. A recipient that was reopened after the
+//! same refusal does not count if the provider accepts others in this execution.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -13,30 +12,32 @@ use crate::model::outcome::Reason;
 use crate::model::verdict::{Refusal, RowNumber, Verdict};
 use crate::replies::{self, Meaning, Place};
 
-/// Refusals at this many receiving domains are not a coincidence.
+/// The same refusal at this many receiving domains is not a coincidence.
 const DOMAINS: usize = 3;
-/// Permanent refusals needed before the first acceptance, at three or more domains.
+/// The number of permanent refusals that proves the provider refuses all mail, before the first
+/// acceptance and at three or more domains.
 const AT_FIRST: usize = 3;
-/// Permanent refusals needed after an acceptance, at three or more domains. Mailbox refusals need
-/// more, because bad lists contain runs of dead addresses.
+/// The same number after an acceptance. Mailbox refusals need more, because bad lists contain many
+/// dead addresses in a row.
 const LATER: usize = 5;
 const LATER_MAILBOXES: usize = 10;
-/// Permanent refusals needed at fewer than three domains.
+/// The same number if the refusals come from fewer than three domains.
 const IN_FEW_DOMAINS: usize = 20;
-/// Temporary refusals needed at three or more domains. Full or busy mailboxes need more, because
-/// such refusals can follow each other by chance.
+/// The number of temporary refusals needed at three or more domains. Full or busy mailboxes need
+/// more, because such refusals can follow each other by chance.
 const TRANSIENT: usize = 5;
 const TRANSIENT_MAILBOXES: usize = 10;
-/// How many of the latest refusals are remembered in addition to the streak. A refusal with the
-/// same text has the same cause, even if acceptances arrived on other connections in between.
+/// How many of the latest refusals are remembered, even if an acceptance has ended their streak. A
+/// refusal with the same text has the same cause, even if acceptances arrived on other connections
+/// in between.
 const LATEST: usize = 64;
 
-/// What a series of refusals has proved.
+/// What a series of equal refusals has proved.
 #[derive(Clone, Debug)]
 pub(crate) enum Proved {
     /// The provider refuses every recipient: start nothing more.
     Refuses(Blame),
-    /// The provider asks for a lower rate for now.
+    /// The provider wants a lower rate for now.
     Slow(Blame),
 }
 
@@ -48,24 +49,24 @@ pub(crate) struct Blame {
     pub(crate) rows: Vec<RowNumber>,
 }
 
-/// The latest refusals of one provider, and the counts based on them.
+/// The latest refusals of one provider, and the counts derived from them.
 #[derive(Debug, Default)]
 pub(crate) struct Sameness {
     has_accepted: bool,
-    /// Whether something was accepted in this execution.
+    /// Whether the provider has accepted a recipient in this execution.
     accepts: bool,
     /// The receiving domains of the list if there are fewer than three; `true` for a domain where a
     /// recipient was accepted.
     few: Option<Vec<(String, bool)>>,
-    /// The domain that receives all mail, if mail is redirected.
+    /// The domain that all mail is redirected to, if any.
     redirected: Option<String>,
-    /// The sign of the refusal that last stopped the provider.
+    /// The normalized text of the refusal that last stopped the provider.
     brake: Option<String>,
     retried: HashSet<RowNumber>,
     absolved: HashSet<RowNumber>,
     permanent: Option<Streak>,
     transient: Option<Streak>,
-    /// How many refusals the transient streak needs as proof against the provider.
+    /// How many temporary refusals in a row prove that the provider is at fault.
     transient_needed: usize,
     latest: VecDeque<(String, RowNumber)>,
 }
@@ -78,7 +79,7 @@ struct Streak {
 }
 
 impl Streak {
-    /// Adds a refusal. A refusal with a different sign starts a new streak.
+    /// Adds a refusal. A refusal with a different normalized text starts a new streak.
     fn add<'a>(
         streak: &'a mut Option<Self>,
         sign: String,
@@ -120,8 +121,8 @@ fn may_want_login(words: &str) -> bool {
     WORDS.iter().any(|word| words.contains(word))
 }
 
-/// Whether an API refuses a recipient's address and quotes it. A list may start with several
-/// invalid addresses, so this proves nothing about the provider.
+/// Whether this is an API's refusal of an address that quotes the address. A list may start with
+/// several invalid addresses, so this proves nothing about the provider.
 fn is_of_address(refusal: &Refusal, email: &str) -> bool {
     let is_relays = refusal.code.starts_with('5');
     refusal.reason == Reason::BadAddress
@@ -129,16 +130,17 @@ fn is_of_address(refusal: &Refusal, email: &str) -> bool {
         && refusal.detail.to_lowercase().contains(&email.to_lowercase())
 }
 
-/// The sign of a refusal: its text without the parts that differ between recipients.
+/// Returns the normalized text of a refusal, called its sign: the text without the parts that
+/// differ between recipients.
 pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
     let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
     replies::sign(&refusal.code, &refusal.detail, local, domain)
 }
 
 impl Sameness {
-    /// Continues from the refusals in the ledger. `brake` is the sign of the refusal that last
-    /// stopped the provider. `redirected` is the domain that receives all mail if mail is
-    /// redirected. Returns what the refusals prove so far.
+    /// Restores the state from the refusals in the ledger. `brake` is the normalized text of the
+    /// refusal that last stopped the provider. `redirected` is the domain that receives all mail if
+    /// mail is redirected. Returns what the refusals prove so far.
     pub(crate) fn resumed(
         refusals: &Refusals,
         brake: Option<String>,
@@ -183,7 +185,8 @@ impl Sameness {
         self.absolved.contains(&row)
     }
 
-    /// Adds recipients that were reopened because another provider refused every recipient.
+    /// Records that these recipients were reopened because another provider refused every
+    /// recipient.
     pub(crate) fn absolve(&mut self, rows: &[RowNumber]) {
         self.absolved.extend(rows);
     }
@@ -194,8 +197,8 @@ impl Sameness {
             || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
     }
 
-    /// Whether temporary refusals with this sign are the provider's for now, and not the
-    /// recipient's.
+    /// Whether temporary refusals with this normalized text are caused by the provider and not by
+    /// the recipients.
     pub(crate) fn is_slow(&self, sign: &str) -> bool {
         self.transient.as_ref().is_some_and(|streak| {
             streak.sign == sign
@@ -314,7 +317,7 @@ impl Sameness {
     fn put_off(&mut self, row: &LedgerRow, refusal: &Refusal) -> Option<Proved> {
         let sign = sign_of(refusal, &row.email, &row.domain);
         let is_slow = self.is_slow(&sign);
-        // The refusal of a second attempt proves nothing more about the provider.
+        // A second refusal of the same recipient proves nothing more about the provider.
         let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means;
         if !is_slow && row.attempts > 0 || means == Meaning::Greylisted {
             return None;

@@ -14,28 +14,28 @@ use crate::pipeline::retry::{RetryPolicy, draw};
 use crate::pipeline::verdicts::PendingVerdicts;
 use crate::replies::{self, Meaning, Place};
 
-/// If a member's first answer comes later than this after the claim, its retry period starts at the
+/// If a member is first answered later than this after the claim, its retry period starts at the
 /// answer.
 const CLAIM_LASTS: SignedDuration = SignedDuration::from_millis(500);
 
-/// A claim's reply as changes to the ledger.
+/// The changes to the ledger that follow from a claim's reply.
 pub(crate) struct Translated {
     pub(crate) items: Vec<(RowNumber, Settled)>,
-    /// The suppressions learned, with the row of each.
+    /// The learned suppressions, each with the row that it came from.
     pub(crate) learned: Vec<(RowNumber, LedgerSuppression)>,
-    /// Rows that were never started; they are open again at once.
+    /// Rows that were never started, so they are open again at once.
     pub(crate) void: Vec<RowNumber>,
 }
 
-/// The policies and state that a claim's verdicts are judged by.
+/// The policies and the state that turn verdicts into outcomes.
 pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
-    /// The members share requests, so all members to retry get the same time.
+    /// Whether members share requests. If so, all members to retry get the same time.
     pub(crate) shares: bool,
     pub(crate) queues: &'a mut DomainQueues,
-    /// The name of the provider, if suppressions are learned from its answers.
+    /// The provider's name; `None` if suppressions are not learned from its answers.
     pub(crate) learn: Option<&'a str>,
-    /// The conclusions from all of the provider's answers so far.
+    /// The conclusions from all answers of the provider so far.
     pub(crate) verdicts: &'a PendingVerdicts,
     /// Recipients whose retry period starts later than their claim.
     pub(crate) starts: &'a mut HashMap<RowNumber, RetryStart>,
@@ -43,16 +43,16 @@ pub(crate) struct Judge<'a> {
     pub(crate) began: Timestamp,
 }
 
-/// A recipient whose retry period does not start at its claim. Either an earlier execution
-/// attempted it, or it waited for its turn in the claim, or it moved to another provider after its
-/// retry period.
+/// Recorded for a recipient whose retry period does not start at its claim. Either an earlier
+/// execution attempted it, or it waited for its turn in the claim, or it was passed to another
+/// provider.
 #[derive(Debug)]
 pub(crate) struct RetryStart {
     /// When its retry period starts.
     pub(crate) at: Timestamp,
-    /// Attempts before that time, which do not count.
+    /// Attempts before that time, which do not count as attempts in the retry period.
     pub(crate) attempts: u32,
-    /// The indices of the providers that it was moved away from.
+    /// The indices of the providers that the recipient was passed on from.
     pub(crate) from: Vec<usize>,
 }
 
@@ -68,8 +68,7 @@ pub(crate) struct Returned<'a> {
     pub(crate) put_off: &'a HashMap<RowNumber, Timestamp>,
 }
 
-/// Decides the result of each member of a claim. A member that the reply does not mention was never
-/// started.
+/// Decides the result of each member of a claim. A member that the reply omits was never started.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened, expired, put_off } = claim;
     let Judge { policy, shares, queues, learn, verdicts, starts, began } = judge;
@@ -84,7 +83,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
         let weighed = verdicts.weighed(row, verdict);
         if let (Verdict::Rejected(refusal), Some(_)) = (verdict, &weighed) {
-            // The refusal is the provider's fault, so the recipient does not have to wait.
+            // The refusal is the provider's fault, so the recipient is open again without a wait.
             out.items.push((
                 *job,
                 Settled::Retry {
@@ -99,8 +98,8 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         let answered = put_off.get(job).copied().unwrap_or(now);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         let named = named_wait(verdict);
-        // The refusal of a second attempt proves nothing more about the domain. Greylisting applies
-        // to each recipient separately.
+        // A second refusal of the same recipient proves nothing more about the domain. Greylisting
+        // applies to each recipient separately.
         if !transient || (row.attempts == 0 && named.is_none()) {
             queues.answered(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         }
@@ -139,8 +138,9 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
 }
 
 /// The times that a retry is computed from: when the claim returned, when the member was answered,
-/// and the wait that the answer asks for. `together` is the random number that all members share;
-/// it is drawn only for claims that share requests, because drawing costs a system call.
+/// and the wait that the answer asks for. `together` is the random number that all members of a
+/// claim share. It is drawn only for claims whose members share requests, because drawing costs a
+/// system call.
 #[derive(Clone, Copy)]
 struct Moment {
     now: Timestamp,
@@ -149,7 +149,7 @@ struct Moment {
     together: Option<f64>,
 }
 
-/// The wait that a greylisting server names; zero if it names none. `None` if the recipient is not
+/// The wait that a greylisting server names, zero if it names none; `None` if the recipient is not
 /// greylisted.
 fn named_wait(verdict: &Verdict) -> Option<Duration> {
     let Verdict::NotTaken { refusal, counts: true } = verdict else { return None };

@@ -1,4 +1,4 @@
-//! The only place that listens to signals.
+//! Signal handling. No other module listens to signals.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::model::exit::Exit;
 
-/// The request that a signal stands for.
+/// What a signal asks the program to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalRequest {
-    /// Drain and end with this exit code. A second signal ends without waiting.
+    /// Drain and exit with this code. A second signal ends the program without waiting.
     Stop(Exit),
     /// SIGUSR1: print the status.
     Status,
@@ -19,8 +19,8 @@ pub(crate) enum SignalRequest {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// `None` if the process was started with SIGHUP ignored, as `nohup` does, so that it survives
-    /// the terminal.
+    /// The SIGHUP listener; `None` if the process was started with SIGHUP ignored, as `nohup` does,
+    /// so that a closed terminal does not end it.
     hang_up: Option<Signal>,
     status: Signal,
 }
@@ -49,8 +49,8 @@ impl Signals {
     }
 }
 
-/// Installs a handler for SIGUSR1, which would otherwise end the process. Outside of sending, the
-/// signal then does nothing.
+/// Installs a handler for SIGUSR1, which would otherwise end the process. Nothing but sending
+/// reacts to the signal.
 pub(crate) fn install_sigusr1_handler() -> io::Result<()> {
     // The handler stays installed after the listener is dropped.
     signal(SignalKind::user_defined1()).map(drop)

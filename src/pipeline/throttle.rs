@@ -1,16 +1,16 @@
 //! Adaptive rate. When a provider asks to slow down, the speed is halved. It then grows a little
 //! each second until it is back at the maximum.
 //!
-//! A provider of single messages may accept fewer than one per second between two such requests. It
-//! then gets the speed it accepted in that time. Example: a relay that accepts five per minute
-//! accepts them in one burst; half of the burst's speed, and half of that, would be refused many
-//! times. The speed then grows with each acceptance, and slowly near the speed that was refused. If
-//! the answers show how many messages are accepted in which window
-//! ([`allowance`](crate::pipeline::allowance)), the provider gets exactly that rate for several
-//! windows.
+//! A provider of single messages may accept fewer than one per second between two slowdowns. Its
+//! speed is then set to the rate at which it accepted messages in that time. For example, a relay
+//! that accepts five per minute accepts them in one burst. Halving the burst's speed again and
+//! again would cause many more refusals. Afterwards the speed grows with each acceptance, and
+//! slowly near the speed that was refused. If the answers show how many messages are accepted in
+//! which window ([`allowance`](crate::pipeline::allowance)), the provider gets exactly that rate
+//! for several windows.
 //!
 //! The throttle only slows down; the limiter enforces the configured rate. The state is behind a
-//! plain mutex, because none of it outlives the process.
+//! plain mutex, because it is not stored beyond the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,28 +19,28 @@ use std::time::{Duration, Instant};
 use crate::pipeline::allowance::Log;
 use crate::progress::RateMeter;
 
-/// A request to slow down multiplies the speed by this.
+/// The factor for the speed when a provider asks to slow down.
 const DECREASE: f64 = 0.5;
-/// The share of the earlier speed that is added each second.
+/// The share of the earlier speed that is regained each second.
 const INCREASE: f64 = 0.05;
 /// Requests to slow down within this time count as one: their messages were in flight together.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// The minimum for single messages, in recipients per second. Batch providers get at least one
+/// The lowest speed for single messages, in recipients per second. Batch providers get at least one
 /// batch per minute. A service that allows less asks for a pause.
 const SLOWEST: f64 = 1.0 / 120.0;
-/// When the new speed is measured from acceptances, it is at least the first and at most the second
-/// share of the speed before.
+/// A new speed that is measured from acceptances is limited to this range, as shares of the speed
+/// before.
 const STEEPEST: f64 = 0.05;
 const GENTLEST: f64 = 0.95;
-/// Growth by acceptances becomes slow at this share of the refused speed; `NEAR` is the factor by
-/// which.
+/// Growth by acceptances slows down from this share of the refused speed on. `NEAR` is the factor
+/// for the slower growth.
 const KNEE: f64 = 0.7;
 const NEAR: f64 = 0.1;
-/// The share of a known allowance that is used, because clocks differ. `WINDOWS` is the number of
-/// windows before the speed may grow again.
+/// The share of a known allowance that is used, because the provider's clock may differ. `WINDOWS`
+/// is how many windows of the allowance pass before the speed may grow again.
 const SAFE: f64 = 0.98;
 const WINDOWS: u64 = 10;
-/// A provider can always be slowed to this share of its configured rate.
+/// A provider may always be slowed to this share of its configured rate.
 const LEAST_SHARE: f64 = 0.1;
 
 /// The speed of one provider in this execution.
@@ -63,11 +63,11 @@ struct ThrottleState {
     news: Option<Change>,
     /// Acceptances since the last slowdown.
     accepted: u64,
-    /// The last request to slow down, and the first acceptance after it. The pause that the
-    /// provider needed is between the two.
+    /// The last request to slow down, and the first acceptance after it. The provider needed a
+    /// pause of at most the time between the two.
     refused_at: Instant,
     resumed_at: Instant,
-    /// The acceptances and refusals that reveal the provider's allowance.
+    /// The acceptances and refusals from which the provider's allowance is computed.
     log: Log,
 }
 
@@ -77,14 +77,14 @@ struct ThrottleState {
 struct Slowed {
     asked_at: Instant,
     since: Instant,
-    /// The lowest speed that is assumed to be too high.
+    /// The lowest speed known or assumed to be too high.
     too_much: f64,
     from: f64,
     step: f64,
     top: f64,
-    /// For single messages: the speed grows no faster than acceptances arrive.
+    /// For single messages: growth depends on acceptances instead of time.
     is_by_acceptances: bool,
-    /// The speed stays constant until this many acceptances.
+    /// The speed stays constant until this many acceptances have been counted.
     steady: u64,
 }
 
@@ -105,7 +105,7 @@ impl Slowed {
     }
 }
 
-/// A decrease not yet reported, in recipients per second.
+/// A reduction not yet reported: the speeds before and after, in recipients per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) before: f64,
@@ -135,7 +135,7 @@ impl Throttle {
     }
 
     fn state(&self) -> MutexGuard<'_, ThrottleState> {
-        // A panic elsewhere cannot leave an invalid speed: all values are bounded.
+        // A panic in another thread cannot leave an invalid speed: all values are bounded.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,19 +169,19 @@ impl Throttle {
             if now < slowed.since || now.saturating_duration_since(state.refused_at) < TOGETHER {
                 return;
             }
-            // Nothing was accepted since the last request: the pause was too short, but the speed
-            // may be right.
+            // Nothing was accepted since the last request to slow down. The pause was too short,
+            // but the speed may be right.
             if !takes_batches && state.accepted == 0 {
                 (slowed.since, state.refused_at) = (since, now);
                 return;
             }
         }
         if state.slowed.is_some_and(|slowed| slowed.steady > 0) {
-            // The provider does not count in the window that was assumed.
+            // The known allowance was wrong, because the provider refused a speed within it.
             state.log.close();
         }
-        // The cautious start says little about the possible speed, so the speed to halve is at
-        // least one batch per second.
+        // At the cautious start the measured speed is low, so the speed to halve is at least one
+        // batch per second.
         let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
         let before = state
             .speed(now)
@@ -214,13 +214,13 @@ impl Throttle {
         self.is_active.store(true, Ordering::Release);
     }
 
-    /// Undoes all slowdowns: the requests turned out to be about single recipients.
+    /// Undoes all slowdowns, because the refusals that caused them were about single recipients.
     pub(crate) fn lift(&self) {
         let mut state = self.state();
         (state.slowed, state.log) = (None, Log::default());
     }
 
-    /// Whether it delays messages. Cheap, because it is called for each message.
+    /// Whether the throttle delays messages. Cheap, because it is called for each message.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
     }
@@ -235,13 +235,13 @@ impl Throttle {
         if self.is_active() { self.state().speed(now) } else { None }
     }
 
-    /// The latest decrease; reported once.
+    /// Returns the latest reduction of the speed, once.
     pub(crate) fn news(&self) -> Option<Change> {
         if self.is_active() { self.state().news.take() } else { None }
     }
 
-    /// Reserves the turn of `count` recipients that are sent together, and returns how long to wait
-    /// for it.
+    /// Reserves a time slot for `count` recipients that are sent together, and returns how long to
+    /// wait for it.
     fn turn(&self, count: usize, now: Instant) -> Duration {
         let mut state = self.state();
         let Some(speed) = state.speed(now) else {
@@ -253,7 +253,7 @@ impl Throttle {
         start.saturating_duration_since(now)
     }
 
-    /// Waits for the turn of `count` recipients that are sent together.
+    /// Waits for the time slot of `count` recipients that are sent together.
     pub(crate) async fn wait(&self, count: usize) {
         if self.is_active() {
             let wait = self.turn(count, Instant::now());
@@ -272,7 +272,7 @@ impl ThrottleState {
         (self.accepted as f64 <= whole - unsure).then(|| self.accepted as f64 / (whole - unsure))
     }
 
-    /// Spreads a known allowance evenly over its window.
+    /// Spreads a known allowance evenly over the window.
     fn spread_allowance(&mut self, now: Instant) {
         let (Some(slowed), Some((most, window))) = (&mut self.slowed, self.log.allowance()) else {
             return;
@@ -358,9 +358,10 @@ mod tests {
         assert!(throttle.speed(start + 118 * SECOND).is_some_and(|speed| speed >= SLOWEST));
     }
 
-    /// Simulates a relay that accepts `most` messages in any `window` until `people` recipients are
-    /// accepted. Returns the number of refusals and the time needed. Messages go one at a time,
-    /// with pauses as in [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled).
+    /// Simulates a relay that accepts `most` messages in any `window`, until `people` recipients
+    /// are accepted. Returns the number of refusals and the time needed. Messages are sent one at a
+    /// time, with pauses as in
+    /// [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled).
     fn tried(most: usize, window: Duration, people: usize) -> (usize, Duration) {
         let start = Instant::now();
         let throttle = Throttle::new(None, 1, start);
@@ -402,7 +403,8 @@ mod tests {
                 "{most} in {window:?}: {refused} refused, {took:?}"
             );
         }
-        // The optimum: five at once, then five per minute; the last five after eleven minutes.
+        // The shortest possible time: five at once, then five per minute, the last five after
+        // eleven minutes.
         let (refused, took) = tried(5, minute, 60);
         assert!(refused <= 3 && took <= minute * 63 / 5, "{refused} refused, {took:?}");
     }

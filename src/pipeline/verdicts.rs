@@ -1,8 +1,8 @@
 //! Verdicts that have arrived but that the loop has not settled yet. The loop settles whole claims,
 //! and a claim to a slow server takes a while.
 //!
-//! It also acts in one case: if the provider refuses every recipient, it stops all claims at once,
-//! before their remaining members are refused too.
+//! If the verdicts prove that the provider refuses every recipient, this module stops all claims at
+//! once, before their remaining members are refused too.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
 #[derive(Debug)]
 pub(crate) struct PendingVerdicts {
     state: Mutex<VerdictState>,
-    /// Set to true when nothing more may start.
+    /// Set to true when no more members may start.
     stop: watch::Sender<bool>,
     /// The provider asked for a lower rate: the claims under way start no more members.
     is_quiet: AtomicBool,
@@ -48,7 +48,8 @@ impl PendingVerdicts {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the answer for a member of a batch. `row` is `None` if the member was not found.
+    /// Records the answer for a member of a batch. `row` is `None` if the ledger row of the member
+    /// was not found.
     pub(crate) fn answered(&self, batch: i64, row: Option<&LedgerRow>, verdict: &Verdict) {
         let mut state = self.state();
         if let Some(outcome) = verdict.outcome() {
@@ -72,17 +73,17 @@ impl PendingVerdicts {
         self.stop.send_replace(true);
     }
 
-    /// Records that the batch has returned; the loop counts its members from now on.
+    /// Records that the batch has returned. From now on the loop counts its members.
     pub(crate) fn batch_returned(&self, batch: i64) {
         self.state().batches.remove(&batch);
     }
 
-    /// The refusal that every recipient gets, once that is proved.
+    /// Returns the refusal that every recipient gets, once that is proved.
     pub(crate) fn refuses_every_recipient(&self) -> Option<Blame> {
         self.state().refuses.clone()
     }
 
-    /// The reply by which the provider asked for a lower rate; returned once. After the call,
+    /// Returns, once, the reply by which the provider asked for a lower rate. After the call,
     /// claims may start members again.
     pub(crate) fn take_slow(&self) -> Option<Blame> {
         self.is_quiet.store(false, Ordering::Relaxed);
@@ -95,8 +96,8 @@ impl PendingVerdicts {
         self.is_quiet.load(Ordering::Relaxed)
     }
 
-    /// The verdict to use instead, if a refusal is the provider's fault: the recipient is not
-    /// charged for it.
+    /// Returns the verdict to use instead if a refusal is the provider's fault, so that the
+    /// recipient is not charged for it.
     pub(crate) fn weighed(&self, row: &LedgerRow, verdict: &Verdict) -> Option<Verdict> {
         let (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }) = verdict
         else {
@@ -134,12 +135,12 @@ impl PendingVerdicts {
         self.state().same.is_absolved(row)
     }
 
-    /// Records that another provider refused these recipients through its own fault.
+    /// Records that these recipients were refused by another provider that refuses all mail.
     pub(crate) fn absolve(&self, rows: &[RowNumber]) {
         self.state().same.absolve(rows);
     }
 
-    /// The outcomes answered so far in claims that have not returned.
+    /// Returns the outcomes answered so far in claims that have not returned.
     pub(crate) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         self.state().batches.values().for_each(|batch| sum.foresee(batch));

@@ -1,5 +1,5 @@
-//! What a provider asks the pipeline while it sends: permission by the limits, the last screening,
-//! and the trace.
+//! The calls that a provider makes while it sends: it asks for permission by the limits and for the
+//! last screening, and it writes the trace.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,19 +21,19 @@ use crate::pipeline::verdicts::PendingVerdicts;
 use crate::provider::{BoxFuture, Job, Stopped, Ticket, Wire};
 use crate::suppression::Suppressions;
 
-/// The pacers of one provider: one for all its recipients, one for each receiving domain that has a
-/// rate, and one for requests.
+/// The rate limiters of one provider: one for all recipients, one for each receiving domain that
+/// has a rate, and one for requests.
 #[derive(Clone)]
 pub(crate) struct Pacers {
     pub(crate) all: Option<Arc<Pacer>>,
     pub(crate) domains: HashMap<String, Arc<Pacer>>,
     pub(crate) requests: Option<Arc<Pacer>>,
-    /// Slows down further if the provider asks for it.
+    /// Slows the provider down further if it asks for a lower rate.
     pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Pacers {
-    /// Creates the pacers, whose leases are shared with all runs of the workspace.
+    /// Creates the rate limiters, whose leases are shared with all runs of the workspace.
     pub(crate) fn new(ledger: &Arc<dyn Ledger>, configured: &ConfiguredProvider) -> Self {
         let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(ledger), key, rate));
         let rate = configured.rate.map(|rate| rate.per_second());
@@ -58,7 +58,7 @@ impl Pacers {
     /// Returns the unused part of the leases to the ledger.
     pub(super) async fn close(&self) {
         let all = self.all.iter().chain(self.requests.iter()).chain(self.domains.values());
-        // If returning fails, the next run waits until the leases expire.
+        // If returning them fails, the next run waits until the leases expire.
         futures_util::future::join_all(all.map(|pacer| pacer.close())).await;
     }
 
@@ -83,13 +83,13 @@ impl Pacers {
         most.max(1)
     }
 
-    /// Whether no limit applies to single messages now.
+    /// Whether no limit delays single messages now.
     fn has_no_limit(&self) -> bool {
         self.all.is_none() && self.domains.is_empty() && !self.throttle.is_active()
     }
 
-    /// The pacers for one request with these members, and how many slots it needs from each; the
-    /// slowest pacer first.
+    /// Returns the rate limiters that apply to one request with these members, each with the number
+    /// of slots needed; the slowest limiter comes first.
     fn shares(&self, jobs: &[&Job]) -> Vec<(&Arc<Pacer>, u32)> {
         let mut shares: Vec<(&Arc<Pacer>, u32)> = Vec::new();
         if !self.domains.is_empty() {
@@ -109,15 +109,15 @@ impl Pacers {
         shares
     }
 
-    /// Waits until all pacers allow a request with these members at the same time.
+    /// Waits until all rate limiters allow a request with these members at the same time.
     pub(super) async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
         self.throttle.wait(jobs.len()).await;
         together(&self.shares(jobs)).await
     }
 }
 
-/// When the first request was written that will show whether the provider accepts anything. Shared
-/// by the provider's claims and the loop.
+/// When the provider's first request was written. The request's answer shows whether the provider
+/// accepts anything. Shared by the provider's claims and the loop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FirstRequest {
     since: Arc<Mutex<Option<Instant>>>,
@@ -126,7 +126,7 @@ pub(crate) struct FirstRequest {
 
 impl FirstRequest {
     fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // The value is a single instant, so a panic elsewhere cannot leave it half written.
+        // The value is a single instant, so a panic in another thread cannot leave it half written.
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,24 +137,24 @@ impl FirstRequest {
         }
     }
 
-    /// Records an acceptance, before its claim returns.
+    /// Records that the provider accepted a recipient, before the claim returns.
     fn was_taken(&self) {
         self.is_answered.store(true, Ordering::Release);
         self.is_over();
     }
 
-    /// Records that the request has ended, or waits for as long as the provider asked.
+    /// Records that the request has ended, or is interrupted by a wait that the provider asked for.
     pub(crate) fn is_over(&self) {
         *self.since() = None;
     }
 
-    /// How long the request has lasted so far.
+    /// How long the first request has taken so far.
     pub(crate) fn lasts(&self, now: Instant) -> Duration {
         self.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
-/// Resolves when a claim must give back the members it has not started: the run stops, or the
+/// Resolves when a claim must give back the members that have not started: the run stops, or the
 /// breaker has opened since the claim was made. A dropped sender also counts as a stop.
 pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Receiver<()>) {
     let (mut stop, mut opened) = (stop.clone(), opened.clone());
@@ -164,16 +164,17 @@ pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Rece
     }
 }
 
-/// After its first temporary refusal, a claim of single messages starts further members only for
-/// this time. The loop schedules the retry only when the claim has returned.
+/// After its first temporary refusal, a claim of single messages continues only for this time. The
+/// loop cannot schedule the retry until the claim has returned.
 pub(crate) const AFTER_PUT_OFF: Duration = Duration::from_millis(1500);
 
-/// Ends a claim early after a temporary refusal. Members not started in time are given back.
+/// Ends a claim early after a temporary refusal. Members that have not started in time are given
+/// back.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     ends_at: OnceLock<Instant>,
-    /// The member that was allowed last. Its envelope may have been written, so it is allowed
-    /// again.
+    /// The last member that was allowed to start. Its envelope may have been written, so it is
+    /// always allowed again.
     last: AtomicU64,
 }
 
@@ -200,29 +201,31 @@ pub(crate) struct ClaimWire {
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) trace: Arc<Trace>,
     pub(crate) verdicts: Arc<PendingVerdicts>,
-    /// True as soon as nothing more may start.
+    /// Set to true when no more members may start.
     pub(crate) stop: watch::Receiver<bool>,
-    /// Changes when the provider's breaker opens; members not started by then are given back.
+    /// Changes when the provider's breaker opens. Members that have not started are then given
+    /// back.
     pub(crate) opened: watch::Receiver<()>,
     /// How long a request is repeated while the provider accepts none of it.
     pub(crate) patience: Duration,
-    /// `Some` until the provider has accepted anything.
+    /// `Some` until the provider has accepted a recipient.
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and submission.
     pub(crate) screened: Mutex<Vec<(RowNumber, Reason, String)>>,
-    /// For members that were attempted before: the latest time at which another attempt may start.
+    /// The latest time for another attempt, for each member that was attempted before.
     pub(crate) deadlines: HashMap<RowNumber, Timestamp>,
-    /// The member of a claim with deadlines that was allowed last.
+    /// The last member that was allowed to start, in a claim with deadlines.
     pub(crate) last_in_time: AtomicU64,
     /// Members whose deadline passed before they were started.
     pub(crate) expired: Mutex<Vec<RowNumber>>,
-    /// When each member that was not accepted was answered. Its wait starts then, even if the claim
-    /// takes longer.
+    /// When each member that was not accepted was answered. The wait before a retry starts at this
+    /// time, even if the claim takes longer.
     pub(crate) put_off: Mutex<HashMap<RowNumber, Timestamp>>,
     pub(crate) cut: Cut,
-    /// How many recipients of the run were left when the claim was made.
+    /// How many recipients of the run were left when the claim was made, in addition to those under
+    /// way.
     pub(crate) left: u64,
-    /// The recipients' own addresses, which are screened even if mail is redirected.
+    /// The original addresses, which are screened even if mail is redirected.
     pub(crate) recipients: HashMap<RowNumber, crate::model::address::Address>,
     /// The members' rows in the ledger.
     pub(crate) rows: Arc<Vec<LedgerRow>>,
@@ -231,11 +234,12 @@ pub(crate) struct ClaimWire {
 }
 
 impl ClaimWire {
-    /// Checks that the member may still start: its retry period is not over, and it has not been
+    /// Checks that the member may still start: its retry period has not ended, and it has not been
     /// suppressed.
     fn screen(&self, job: &Job) -> Result<(), Stopped> {
         if !self.deadlines.is_empty() {
-            // The envelope of the member that was allowed last may have been written.
+            // The envelope of the last allowed member may have been written, so the member may
+            // continue after its deadline.
             let is_late =
                 self.deadlines.get(&job.id).is_some_and(|until| *until < Timestamp::now());
             if is_late && self.last_in_time.load(Ordering::Relaxed) != job.id {
@@ -257,8 +261,8 @@ impl ClaimWire {
         }
     }
 
-    /// The row of a member. Replies arrive roughly in the order of the members, so the search
-    /// starts after the last one found.
+    /// Returns the row of a member. Replies arrive roughly in the order of the members, so the
+    /// search starts after the last match.
     fn row_of(&self, job: RowNumber) -> Option<&LedgerRow> {
         let expected = self.next_row.load(Ordering::Relaxed).min(self.rows.len());
         let (before, from) = self.rows.split_at(expected);
@@ -291,7 +295,7 @@ impl ClaimWire {
         tokio::select! {
             biased;
             () = withdrawn(&self.stop, &self.opened) => Err(Stopped::Run),
-            // If the ledger fails, the claim stops; the loop meets the same error and reports it.
+            // If the ledger fails, the claim stops. The loop gets the same error and reports it.
             granted = granted => granted.map_err(|_| Stopped::Run),
         }
     }

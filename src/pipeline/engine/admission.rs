@@ -1,5 +1,5 @@
-//! Decides which recipients go next. It admits chunks for each provider's recipients in turn, as
-//! far as limits and connections allow.
+//! Decides which recipients are sent next. It admits chunks for each provider's recipients in turn,
+//! as far as limits and connections allow.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,19 +20,19 @@ use crate::pipeline::{ConfiguredProvider, Why};
 
 mod next;
 
-/// The chunks under way, and the state that decides about the next one.
+/// The chunks under way, and the state needed to choose the next chunk.
 pub(super) struct Admission {
-    /// The index of the provider whose recipients are considered first.
+    /// The index of the provider whose recipients are considered first in the next round.
     turn: usize,
     render_permits: Arc<Semaphore>,
     buffers: Arc<Buffers>,
     /// Chunks run as tasks, so that the loop does not wait for their ledger calls. Dropping the set
     /// aborts them.
     pub(super) chunks: JoinSet<Result<Done>>,
-    /// Rows whose chunk has not returned: not to be assigned again.
+    /// The rows of chunks under way, which must not be assigned again.
     under_way: HashSet<RowNumber>,
-    /// Retries due by this time may be sent once, although it is in the future. Used after the
-    /// clock was set back.
+    /// Retries due by this time may be sent once, even before they are due. Set after the clock was
+    /// set back.
     due_by: Option<Timestamp>,
     /// How many more recipients `--limit` allows.
     left: Option<u64>,
@@ -42,8 +42,8 @@ impl Admission {
     pub(super) fn new(limit: Option<u64>, configured: &[ConfiguredProvider]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let signs = configured.iter().any(|configured| configured.provider.dkim().is_some());
-        // One core is left for the connections and the ledger. A signature takes longer than the
-        // rest of a message, so a run that signs renders on every core.
+        // One core is left free for the connections and the ledger. If the run signs messages, all
+        // cores render, because a signature takes longer than the rest of a message.
         let renderers = if signs { cores } else { (cores - 1).max(1) };
         Self {
             turn: 0,
@@ -56,7 +56,7 @@ impl Admission {
         }
     }
 
-    /// The rows whose chunk has not returned.
+    /// The rows of chunks that are under way.
     pub(super) fn under_way(&self) -> &HashSet<RowNumber> {
         &self.under_way
     }
@@ -66,7 +66,7 @@ impl Admission {
         self.under_way.remove(&row);
     }
 
-    /// Records that `rows` recipients counted against `--limit` were not sent.
+    /// Records that `rows` recipients that counted against `--limit` were not sent after all.
     pub(super) fn give_back(&mut self, rows: usize) {
         if let Some(left) = &mut self.left {
             *left += rows as u64;
@@ -167,8 +167,8 @@ impl Admission {
         Ok(true)
     }
 
-    /// Sends rows that do not come from a queue's cursor. A queue may have read the same rows
-    /// ahead, so its rows are dropped and read again.
+    /// Sends rows that were chosen without a queue's cursor. A queue may have read the same rows
+    /// ahead, so it drops what it has read.
     fn send_out_of_turn(
         &mut self,
         shared: &mut Shared,
@@ -220,8 +220,8 @@ impl Admission {
         self.chunks.spawn(chunk::dispatch(shared.parts.clone(), rows, context));
     }
 
-    /// How many recipients remain besides those under way. Returns 0 during a canary, where SMTP
-    /// features are not tried out.
+    /// How many recipients of the run are neither finished nor under way. Returns 0 during a
+    /// canary, because SMTP features are not tried out on the canary.
     fn left_behind(&self, shared: &Shared) -> u64 {
         match shared.counts.phase {
             Cohort::Canary => 0,
@@ -235,7 +235,7 @@ impl Admission {
     }
 }
 
-/// Whether a recipient whose first choice this provider is has no outcome yet. Nothing is in
+/// Whether any recipient planned for this provider has no outcome yet. Called while nothing is in
 /// flight.
 async fn has_open(shared: &Shared, first: usize) -> Result<bool> {
     let parts = &shared.parts;

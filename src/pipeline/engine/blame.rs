@@ -1,9 +1,9 @@
-//! What a provider's refusals prove, and the consequences: the provider stops, its refusals are
-//! withdrawn, and the next start begins with one recipient.
+//! Decides what a provider's refusals prove. If the provider refuses every recipient, it is
+//! stopped, the refused recipients are reopened, and the next start begins with one recipient.
 //!
-//! The rule it keeps: one ledger transaction reopens the recipients and stores the brake, after all
-//! earlier answers have been settled. After a crash in between, the next start draws the same
-//! conclusion from the same refusals.
+//! Invariant: one ledger transaction reopens the recipients and stores the brake, after all earlier
+//! answers have been settled. After a crash in between, the next start draws the same conclusion
+//! from the same refusals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::pipeline::sameness::{Blame, Proved, Sameness};
 use crate::pipeline::{Parts, brake, learning};
 use crate::replies;
 
-/// A wait that a provider names is stored for later runs if it is at least this long.
+/// A wait that a provider names is stored for later runs only if it is at least this long.
 const WORTH_REMEMBERING: Duration = Duration::from_secs(30);
 
-/// Restores the providers' states from the ledger.
+/// Restores the states of the providers from the ledger.
 pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>> {
     let ledger = &parts.ledger;
     let brakes = ledger.recall(brake::KIND).await?;
@@ -42,7 +42,8 @@ pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>>
         let (mut same, proved) = Sameness::resumed(&refusals, brake.clone(), redirected);
         let mut pending = Vec::new();
         if let Some(Proved::Refuses(blame)) = proved {
-            // The previous process ended after the proof and before it acted on it.
+            // The previous process had proved that the provider refuses every recipient, but ended
+            // before it acted on the proof.
             let fact = brake::fact(&configured.name, &blame.sign, Timestamp::now());
             ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await?;
             brake = Some(blame.sign);
@@ -66,7 +67,7 @@ pub(super) async fn provider_states(parts: &Parts) -> Result<Vec<ProviderState>>
     Ok(providers)
 }
 
-/// The suppressions that follow from the refusals of a provider that has accepted nothing yet.
+/// The suppressions to learn from the refusals of a provider that has accepted nothing yet.
 fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppression)> {
     let gone = refusals.since.iter().filter(|refused| replies::is_certainly_gone(&refused.code));
     gone.filter_map(|refused| {
@@ -83,8 +84,8 @@ fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(RowNumber, LedgerSuppr
     .collect()
 }
 
-/// Acts on what the provider's answers have proved so far, and returns its health. `has_accepted`
-/// is true if the provider has just accepted a recipient.
+/// Acts on what the provider's answers have proved so far, and returns the provider's health.
+/// `has_accepted` is true if the provider has just accepted a recipient.
 pub(super) async fn weigh(
     shared: &mut Shared,
     settlement: &mut Settlement,
@@ -121,7 +122,7 @@ pub(super) async fn weigh(
     Ok(health)
 }
 
-/// Stores a wait that the provider named, if it is long enough to matter to later runs.
+/// Stores the wait that the provider named, if it is long enough to matter to later runs.
 pub(super) async fn keep_wait(shared: &mut Shared, through: usize, reply: &Reply) -> Result<()> {
     let Health::SlowDown(wait) = reply.health else { return Ok(()) };
     let configured = &shared.parts.configured[through];
@@ -188,8 +189,8 @@ pub(super) fn learned(
         .collect()
 }
 
-/// Records the remaining suppressions at the end, for providers that have accepted a recipient and
-/// were not found to refuse every recipient.
+/// At the end, records the suppressions that were kept back, for each provider that has accepted a
+/// recipient and was not found to refuse every recipient.
 pub(super) async fn learn_rest(shared: &mut Shared) -> Result<()> {
     for provider in &mut shared.providers {
         let learned = std::mem::take(&mut provider.to_learn);

@@ -1,9 +1,9 @@
-//! The step from the canary to the rest. The canary is judged when each of its members has been
-//! attempted once. Members that wait for a retry count as deferred; they are retried together with
-//! the rest.
+//! The transition from the canary to the rest of the run. The canary is judged when each of its
+//! members has been attempted once. Members that wait for a retry count as deferred and are retried
+//! together with the rest.
 //!
-//! The rule it keeps: a failure, or a decision left to the operator, is recorded in the ledger
-//! before it is shown.
+//! Invariant: a failed canary, or one that waits for the operator's decision, is recorded in the
+//! ledger before it is shown.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::signals::{SignalRequest, Signals};
 use crate::pipeline::{Then, Why};
 
-/// How often the ledger is asked for new bounces and complaints.
+/// How often the ledger is checked for new bounces and complaints.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The canary has been sent, and the loop waits for bounces and complaints.
@@ -37,17 +37,17 @@ struct CanaryWait {
 enum CanaryJudgement {
     Passed(String),
     Failed(String),
-    /// Over a limit, but with too little evidence to prove it.
+    /// A share is over its limit, but the evidence is too weak to prove it.
     Unclear(String),
-    /// Waiting time is left, or recipients have been added.
+    /// The waiting time is not over, or recipients have been added to the canary.
     Later,
 }
 
 /// The state of the canary phase in an execution.
 pub(super) struct CanaryPhase {
-    /// The wait for bounces and complaints, once the canary has been sent.
+    /// The wait for bounces and complaints; `None` until the canary has been sent.
     waiting: Option<CanaryWait>,
-    /// When the evidence about a canary that is still being sent was last checked.
+    /// When the evidence was last checked during the sending of the canary.
     looked_at: Instant,
 }
 
@@ -61,7 +61,7 @@ impl CanaryPhase {
         self.waiting.as_ref().map(|waiting| waiting.until)
     }
 
-    /// Called when nothing is in flight and no retry is due: judges the canary, or ends the run.
+    /// Judges the canary, or ends the run. Call it when nothing is in flight and no retry is due.
     /// Returns whether the run has ended.
     pub(super) async fn phase_is_over(
         &mut self,
@@ -77,8 +77,8 @@ impl CanaryPhase {
                 // `0` because nothing is in flight.
                 view.show(shared, None, 0);
                 if shared.counts.phase_tally().open > 0 && !shared.canary_was_tried() {
-                    // A retry that came due or a claim that was not made has reopened rows. Nothing
-                    // is under way, so every queue can restart from the first row and miss no
+                    // Rows have been reopened, for example by a retry that came due. Nothing is
+                    // under way, so every queue can restart from the first row without missing a
                     // recipient.
                     shared.holds.note_reopened();
                     shared.rewind();
@@ -103,14 +103,14 @@ impl CanaryPhase {
         };
         self.waiting = None;
         shared.latch(gate).await?;
-        // A signal during the question has set the reason already.
+        // A signal during the question has already set the reason.
         shared.why = shared.why.take().or(why);
         shared.counts.begin_rest();
         shared.rewind();
         Ok(shared.why.is_some() || shared.counts.phase_tally().open == 0)
     }
 
-    /// Judges a canary that has been sent completely.
+    /// Judges a canary whose sending is complete.
     async fn judge(&mut self, shared: &mut Shared) -> Result<CanaryJudgement> {
         let parts = Arc::clone(&shared.parts);
         let rule = &parts.canary;
@@ -138,7 +138,7 @@ impl CanaryPhase {
             return Ok(CanaryJudgement::Passed(with_source(replies)));
         }
         let accepted = shared.counts.standing.canary.get(Outcome::Accepted);
-        // If no recipient is left, or none was accepted, waiting is pointless.
+        // If no recipient is left, or none was accepted, there is nothing to wait for.
         let nothing_to_learn = accepted == 0 || !shared.counts.rest_is_left();
         let growth = Growth {
             room: if nothing_to_learn { 0 } else { evidence::room(shared) },
@@ -188,9 +188,9 @@ impl CanaryPhase {
         })
     }
 
-    /// What is left of a wait that started at the last submission, possibly in an earlier
-    /// execution. The time since this execution began to wait also counts, so setting the clock
-    /// back does not prolong it.
+    /// The remaining time of a wait that started at the last submission, possibly in an earlier
+    /// execution. The time measured by this execution also counts, so setting the clock back does
+    /// not prolong the wait.
     fn time_left(&self, shared: &Shared, wait: Duration) -> Duration {
         let since = shared.counts.standing.canary_at.map_or(Duration::ZERO, |at| {
             Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default()
@@ -199,7 +199,7 @@ impl CanaryPhase {
         wait.saturating_sub(since.max(here))
     }
 
-    /// Schedules the next check, and shows once until when the canary waits.
+    /// Schedules the next check. The first time, shows the operator until when the canary waits.
     fn wait_for(&mut self, shared: &Shared, left: Duration) {
         let now = Instant::now();
         let look_at = now + left.min(LOOK);
@@ -215,8 +215,7 @@ impl CanaryPhase {
             .message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
     }
 
-    /// Adds recipients to a canary with insufficient evidence. Returns whether there were any to
-    /// add.
+    /// Adds recipients to a canary with too little evidence. Returns whether there were any to add.
     async fn extend(
         &mut self,
         shared: &mut Shared,
@@ -246,8 +245,8 @@ impl CanaryPhase {
         Ok(true)
     }
 
-    /// Fails a canary that is still being sent as soon as too many bounces or complaints are
-    /// proved. The proof assumes that all of its open members will be accepted.
+    /// Fails a canary while it is being sent, as soon as too many bounces or complaints are proved.
+    /// The proof assumes that all members still open will be accepted.
     pub(super) async fn look_at_canary(&mut self, shared: &mut Shared) -> Result<()> {
         let is_going = shared.counts.phase == Cohort::Canary
             && shared.parts.run.gate == Gate::Ahead
@@ -275,7 +274,8 @@ impl CanaryPhase {
     }
 }
 
-/// Counts the canary's members that wait for a retry as deferred. Returns a note about them.
+/// Counts the canary's members that wait for a retry as deferred. Returns a note about these
+/// members.
 fn with_waiting_as_deferred(mut canary: Tally) -> (Tally, String) {
     let waiting = std::mem::take(&mut canary.open);
     canary.add(Outcome::Deferred, waiting);
@@ -293,7 +293,7 @@ async fn after_passing(
     evidence: String,
     signals: &mut Signals,
 ) -> (Gate, Option<Why>) {
-    // If no recipient is left, there is nothing to decide.
+    // If no recipient is left, there is nothing to ask.
     let open = shared.counts.rest_is_left();
     let waits = |evidence: String| {
         (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)))
@@ -316,7 +316,7 @@ async fn after_passing(
     }
 }
 
-/// Asks on the terminal and handles signals meanwhile. A stop signal counts as a refusal.
+/// Asks the operator on the terminal, and handles signals meanwhile. A stop signal counts as "no".
 async fn asked(
     shared: &mut Shared,
     view: &View,

@@ -1,5 +1,5 @@
-//! Finds the cause of a refusal given to one recipient that reads like a refusal of all mail. The
-//! cause is this recipient, its receiving domain, or the provider.
+//! Finds the cause of a refusal that was given to one recipient but reads like a refusal of all
+//! mail. The cause is the recipient, the receiving domain, or the provider.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::model::verdict::{Health, Refusal, Reply, Verdict};
 use crate::pipeline::chunk::Route;
 use crate::pipeline::settle::Translated;
 
-/// A receiving domain that accepted nothing for the whole retry period.
+/// A receiving domain that accepted nothing through this provider for a whole retry period.
 pub(super) struct GivenUp {
     domain: String,
     refusal: Refusal,
 }
 
-/// Decides whether a refusal at one recipient, which the provider's health is based on, is the
-/// provider's fault. If it is not, the health is set back to fine. Returns a domain that is given
+/// Decides whether a refusal given to one recipient is the provider's fault. If it is not, the
+/// provider's health is reset to fine. Returns the receiving domain if all its recipients are given
 /// up.
 pub(super) async fn find(
     shared: &mut Shared,
@@ -46,7 +46,7 @@ pub(super) async fn find(
         let configured = &shared.parts.configured[route.through];
         tracing::info!(provider = configured.name, domain, "one receiving domain is refused");
         shared.parts.progress.message(&format!(
-            "{} accepts nothing for {domain} for now: its recipients wait, the others continue",
+            "{} accepts nothing for {domain} for now: recipients at this domain wait, the others continue",
             configured.name
         ));
     }
@@ -69,8 +69,8 @@ pub(super) async fn find(
         return Ok(None);
     }
     if about == RefusedFor::Unclear {
-        // Members not yet started wait for the answer about another recipient; they might be
-        // refused too.
+        // The members that have not started might be refused too. They wait until another recipient
+        // has been tried.
         provider.withdraw();
     }
     reply.health = Health::Fine;
@@ -99,10 +99,10 @@ pub(super) async fn find(
     Ok(None)
 }
 
-/// The name to charge the refusal to: the domain, or the address if no other domain is left. The
-/// flag says whether another recipient can be tried for comparison. `None` if there is no other
-/// recipient and no earlier evidence, or if every remaining domain was refused. Members of the
-/// claim that were `not_begun`, and rows under way, count as recipients to try.
+/// The name to charge the refusal to: the domain, or the address if the list has no other domain
+/// left. The flag says whether another recipient can be tried for comparison. `None` if there is
+/// neither another recipient nor earlier evidence, or if every remaining domain was refused.
+/// Members in `not_begun` and rows under way count as recipients to try.
 async fn name_of(
     shared: &Shared,
     has_under_way: bool,
@@ -145,7 +145,7 @@ async fn name_of(
     Ok(None)
 }
 
-/// The members of a claim that were not started.
+/// The members of a claim that have not started.
 fn not_begun_of<'a>(rows: &'a [LedgerRow], reply: &Reply) -> Vec<&'a LedgerRow> {
     rows.iter().filter(|row| reply.items.iter().all(|(job, _)| *job != row.row)).collect()
 }
@@ -158,7 +158,7 @@ fn if_for_good(health: Health) -> Health {
     }
 }
 
-/// Settles the members of a claim that were not started and whose domain is given up.
+/// Settles the members of a claim that have not started and whose domain is given up.
 pub(super) fn give_up(given_up: GivenUp, rows: &[LedgerRow], translated: &mut Translated) {
     let GivenUp { domain, refusal } = given_up;
     let is_of_it = |row| rows.iter().any(|member| member.row == row && member.domain == domain);

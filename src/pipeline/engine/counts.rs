@@ -1,22 +1,23 @@
-//! The loop's counts of the run's rows. They are read from the ledger once and then updated with
-//! each settlement, because counting a million rows is slow.
+//! The loop's counts of the run's rows by outcome. They are read from the ledger once and updated
+//! with each settlement, because counting a million rows is slow.
 
 use crate::ledger::{Gate, Standing};
 use crate::model::outcome::{Cohort, Outcome, Tally};
 
-/// The counts of an execution, and the cohort that is being sent.
+/// The counts of an execution, and the cohort (canary or rest) that is being sent.
 pub(super) struct Counts {
     pub(super) standing: Standing,
     pub(super) phase: Cohort,
-    /// Members of a judged canary are still open; they are retried together with the rest.
+    /// The canary has been judged, but some of its members are still open and are retried together
+    /// with the rest.
     has_canary_beside: bool,
     /// Open rows that belong to the rest when this execution began.
     pub(super) rest_total: u64,
 }
 
 impl Counts {
-    /// If the canary has been judged and has open members, they are retried together with the rest
-    /// and not judged again.
+    /// Creates the counts at the start of an execution. The open members of a judged canary are
+    /// retried together with the rest and not judged again.
     pub(super) fn new(standing: Standing, gate: &Gate) -> Self {
         let phase = if *gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
         let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
@@ -34,12 +35,12 @@ impl Counts {
         self.rest_total += self.standing.canary.open;
     }
 
-    /// The cohort to send now; `None` for both.
+    /// The cohort to send now; `None` means canary and rest together.
     pub(super) fn cohort(&self) -> Option<Cohort> {
         (!self.has_canary_beside).then_some(self.phase)
     }
 
-    /// The counts of the rows to send now.
+    /// The counts of the cohort that is being sent.
     pub(super) fn phase_tally(&self) -> Tally {
         match self.phase {
             Cohort::Canary => self.standing.canary,

@@ -1,4 +1,4 @@
-//! The evidence about a canary: the bounces and complaints so far, and what they prove.
+//! Describes the evidence about a canary: the bounces and complaints so far, and what they prove.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::model::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Proof};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, no_feedback_note};
 
-/// The whole evidence as text, with the share of recipients whose mailbox providers report no
-/// complaints.
+/// Returns the whole evidence as text, including the share of recipients whose mailbox providers
+/// report no complaints.
 pub(super) async fn in_words(
     shared: &Shared,
     replies: &str,
@@ -27,8 +27,8 @@ pub(super) async fn in_words(
     ))
 }
 
-/// Adds to the evidence against a canary the domain and the reply that most failures have in
-/// common.
+/// Adds to the evidence the receiving domain and the reply that most of the canary's failures have
+/// in common.
 pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -> Result<String> {
     let query = FailuresQuery {
         watched,
@@ -41,14 +41,14 @@ pub(super) async fn located(shared: &Shared, watched: Watched, evidence: &str) -
     Ok(with_failures(evidence, &failures))
 }
 
-/// Whether the listener that would have received bounces has stopped: then the absence of bounces
-/// proves nothing.
+/// Whether the listener that receives bounces has stopped. If so, the absence of bounces proves
+/// nothing.
 pub(super) async fn has_no_listener(shared: &Shared) -> bool {
     let Some(is_listened) = shared.parts.is_listened.clone() else { return false };
     tokio::task::spawn_blocking(move || !is_listened()).await.unwrap_or(false)
 }
 
-/// The measured bounces, then the measured complaints, among `accepted` recipients.
+/// Measures the bounces, then the complaints, among `accepted` recipients.
 pub(super) fn measured(
     shared: &Shared,
     seen: CanaryEvidence,
@@ -60,7 +60,7 @@ pub(super) fn measured(
     [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained, alpha)]
 }
 
-/// How many more recipients the canary may get automatically.
+/// How many more recipients may be added to the canary automatically.
 pub(super) fn room(shared: &Shared) -> u64 {
     let canary = shared.counts.standing.canary.total();
     let rest = shared.counts.standing.tally.open - shared.counts.standing.canary.open;
@@ -79,7 +79,7 @@ pub(super) fn growth(shared: &Shared, seen: CanaryEvidence) -> Growth {
     }
 }
 
-/// The first share that is proved to be over its limit.
+/// The first measured share that is proved to be over its limit.
 pub(super) fn over(measured: &[Measured; 2]) -> Option<Watched> {
     let watched = [Watched::Bounced, Watched::Complained];
     measured

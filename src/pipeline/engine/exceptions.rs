@@ -1,32 +1,34 @@
 //! Receiving domains and single recipients that a provider refuses with a reply that looks like a
 //! refusal of all mail: `421` at RCPT, or a closed connection.
 //!
-//! The rules it keeps: the reply is charged to the recipient's domain first, and another recipient
-//! is tried at once. If that one is accepted, sending continues. If this repeats, only the domain
-//! waits, and its recipients are charged. If several domains are refused like this at the same
-//! time, the provider is at fault; the same holds for several recipients of the only domain.
+//! Invariants: such a refusal is first charged to the recipient's domain, and another recipient is
+//! tried at once. If the provider accepts the other recipient, sending continues. If this repeats,
+//! only the refused domain waits, and its recipients are charged. If several domains are refused at
+//! the same time, the provider is at fault. The same is true for several recipients of the only
+//! domain.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::ledger::LedgerRow;
 
-/// This many receiving domains refused at the same time point to the provider. If there is no other
-/// domain, this many recipients do.
+/// This many receiving domains refused at the same time prove that the provider is at fault. If the
+/// list has only one domain, this many recipients prove it.
 const DOMAINS: usize = 3;
 const RECIPIENTS: usize = 2;
-/// This many refusals in a row, each followed by the acceptance of another recipient, prove that
-/// the refusals concern only this name.
+/// A name is proved to be refused on its own after this many refusals in a row, if another
+/// recipient was accepted after each of them.
 pub(super) const CONTRASTS: u32 = 2;
 /// A refusal older than this is ignored.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// The names that one provider refuses although it may accept others.
+/// The domains and recipients that one provider refuses although it may accept others.
 #[derive(Debug, Default)]
 pub(super) struct Exceptions {
-    /// By receiving domain, or by address if no other domain is left.
+    /// The key is the receiving domain, or the address if no other domain is left.
     by_name: HashMap<String, Trouble>,
-    /// `Some` if another recipient is to be tried; `true` once it has been sent.
+    /// `Some` if another recipient must be tried for comparison; `true` once that recipient has
+    /// been sent.
     question: Option<bool>,
 }
 
@@ -34,10 +36,10 @@ pub(super) struct Exceptions {
 struct Trouble {
     /// Refusals in a row; an acceptance halves the number.
     times: u32,
-    /// The time of the first refusal in the current row.
+    /// The time of the first of the refusals in a row.
     since: Option<Instant>,
     last: Instant,
-    /// How many of these refusals were followed by the acceptance of another name.
+    /// How many of the refusals were followed by the acceptance of another name.
     contrasts: u32,
     is_contrasted: bool,
 }
@@ -54,12 +56,12 @@ impl Trouble {
     }
 }
 
-/// What a refusal is about.
+/// Who a refusal applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusedFor {
-    /// Only that domain or recipient; proved.
+    /// Only this domain or recipient, which is proved.
     Recipient,
-    /// Not known until another recipient has been tried.
+    /// Unknown until another recipient has been tried.
     Unclear,
     Provider,
 }
@@ -69,7 +71,7 @@ impl Exceptions {
         self.by_name.is_empty()
     }
 
-    /// Whether to send one recipient at a time, to see if the provider accepts others.
+    /// Whether recipients are sent one at a time, to see if the provider accepts others.
     pub(super) fn is_asking(&self) -> bool {
         self.question.is_some()
     }
@@ -79,7 +81,8 @@ impl Exceptions {
         self.question = self.question.map(|_| true);
     }
 
-    /// Records that a claim has returned. Returns whether it was the one sent as a test.
+    /// Records that a claim has returned. Returns true if this claim tried another recipient for
+    /// comparison.
     pub(super) fn claim_returned(&mut self) -> bool {
         let was_asked = self.question == Some(true);
         self.question = self.question.map(|_| false);
@@ -100,18 +103,18 @@ impl Exceptions {
         refused.map(|(name, _)| name.clone()).collect()
     }
 
-    /// How often a name was refused in a row, and the time of the first of these refusals.
+    /// How often a name was refused in a row, and when it was first refused.
     pub(super) fn refusals(&self, name: &str) -> Option<(u32, Option<Instant>)> {
         self.by_name.get(name).map(|trouble| (trouble.times, trouble.since))
     }
 
-    /// How many of its refusals in a row were followed by the acceptance of another name.
+    /// How many of a name's refusals in a row were followed by the acceptance of another name.
     pub(super) fn contrasts(&self, name: &str) -> u32 {
         self.by_name.get(name).map_or(0, |trouble| trouble.contrasts)
     }
 
-    /// Records the acceptance of `rows`; `was_asked` says whether they were sent as a test. Returns
-    /// the names newly proved to be refused on their own.
+    /// Records the acceptance of `rows`. `was_asked` is true if they were sent for comparison with
+    /// a refused name. Returns the names newly proved to be refused on their own.
     pub(super) fn took(
         &mut self,
         rows: &[&LedgerRow],
@@ -148,8 +151,9 @@ impl Exceptions {
         news
     }
 
-    /// Records the refusal of a name. `is_cautious`: the provider was refusing before. If no other
-    /// recipient `is_left`, a single contrast is enough.
+    /// Records the refusal of a name. `is_cautious` is true if the provider had already refused
+    /// mail before. If no other recipient `is_left`, the acceptance of one other recipient is
+    /// enough proof.
     pub(super) fn refused(
         &mut self,
         name: &str,

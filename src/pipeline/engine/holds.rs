@@ -1,4 +1,4 @@
-//! The providers and receiving domains held by a triggered pause rule.
+//! Providers and receiving domains whose recipients are held because a pause rule was triggered.
 
 use crate::ledger::{Hold, LedgerRow};
 use crate::model::pause::{Broken, RuleScope};
@@ -9,15 +9,15 @@ use crate::pipeline::chunk::Route;
 #[derive(Default)]
 pub(super) struct Holds {
     pub(super) all: Vec<Held>,
-    /// A recipient may have been reopened since the holds were last applied, so they must be
+    /// A recipient may have been reopened since the holds were last applied, so the holds must be
     /// applied again.
     pub(super) has_reopened: bool,
 }
 
-/// One hold.
+/// The hold of one provider or receiving domain.
 pub(super) struct Held {
     pub(super) broken: Broken,
-    /// Not applied to the ledger yet.
+    /// The hold has not been applied to the ledger yet.
     pub(super) is_new: bool,
     /// The index of the provider; `None` for a hold of a domain.
     pub(super) place: Option<usize>,
@@ -30,7 +30,7 @@ impl Holds {
         self.has_reopened = true;
     }
 
-    /// Whether a hold covers one of these rows, which returned by this route.
+    /// Whether a hold covers one of these rows, which have returned by this route.
     pub(super) fn may_hold(&self, rows: &[LedgerRow], route: Route) -> bool {
         let covers = |held: &Held| match &held.hold {
             Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),
@@ -51,12 +51,12 @@ impl Holds {
             .any(|held| held.broken.by == RuleScope::Domain && held.broken.name == domain)
     }
 
-    /// The evidence of all holds in one text.
+    /// The evidence for all holds as one text.
     pub(super) fn evidence(&self) -> String {
         self.all.iter().map(|held| held.broken.evidence.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// The reason why the execution ended, if only holds keep recipients back.
+    /// Why the execution ended, if all remaining recipients are held.
     pub(super) fn why(&self) -> Option<Why> {
         (!self.all.is_empty()).then(|| Why::Rule(self.evidence()))
     }

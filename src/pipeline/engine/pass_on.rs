@@ -1,6 +1,7 @@
-//! Passes a recipient on to the next provider if its own did not accept it within the retry period.
+//! Passes a recipient to the next provider if the current provider did not accept it within the
+//! retry period.
 //!
-//! The rule it keeps: each provider gets a recipient once, so a recipient that none of them accepts
+//! Invariant: each provider gets a recipient at most once, so a recipient that none of them accepts
 //! ends as `deferred`. A recipient that was refused permanently, or whose outcome is unknown, is
 //! never passed on.
 
@@ -55,7 +56,10 @@ pub(super) fn pass_on(
         let said = refusal
             .as_ref()
             .map(|refusal| format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim()));
-        let why = format!("it did not take this one within retry.for{}", said.unwrap_or_default());
+        let why = format!(
+            "it did not take this one recipient within retry.for{}",
+            said.unwrap_or_default()
+        );
         let attempts = rows
             .iter()
             .find(|member| member.row == *row)

@@ -1,14 +1,14 @@
-//! Handles `mailbatch pause`: an operator stops the run, or the mail through one of its providers.
+//! Applies `mailbatch pause`: an operator stops the run, or the mail through one provider.
 //!
-//! The rule it keeps: the claim's own transaction checks for pauses, so nothing paused is started.
-//! The checks here make a running execution drain soon after the pause.
+//! Invariant: the claim's own transaction checks for pauses, so nothing paused is started. The
+//! checks in this module make a running execution drain soon after the pause.
 
 use super::shared::Shared;
 use crate::ledger::{Pause, PauseScope};
 use crate::model::error::Result;
 use crate::pipeline::Why;
 
-/// Reads the pauses in force and applies them.
+/// Reads the active pauses from the ledger and applies them.
 pub(super) async fn obey_pauses(shared: &mut Shared) -> Result<()> {
     if shared.why.is_some() {
         return Ok(());

@@ -1,5 +1,5 @@
-//! The loop's state of one provider: its planned recipients, its health, and how much it may be
-//! sent now.
+//! The loop's state of one provider: the recipients planned for it, its health, and how much it may
+//! be sent now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,18 +25,18 @@ mod readiness;
 
 pub(super) use readiness::{Absence, Readiness};
 
-/// While retries are due soon, a claim of single messages covers at most this time, because the
-/// retries wait for earlier claims.
+/// While retries are due soon, a claim of single messages is sized to last at most this long,
+/// because the retries must wait for earlier claims.
 const BESIDE_RETRIES: Duration = Duration::from_millis(300);
 
-/// The loop's input to the size of the next chunk.
+/// The values that limit the size of the next chunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
-    /// An equal share of the remaining recipients for each connection.
+    /// The remaining recipients divided by the number of connections.
     pub(super) fair: u64,
-    /// The size of the canary, while it is being sent.
+    /// The size of the canary, while the canary is being sent.
     pub(super) canary: Option<u64>,
-    /// Whether a retry is due soon.
+    /// Whether a retry is due within seconds.
     pub(super) is_due_soon: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Share {
 pub(super) struct ProviderState {
     /// The recipients planned for this provider, by receiving domain.
     pub(super) queues: DomainQueues,
-    /// The ledger's filter for these recipients.
+    /// The ledger's filter that selects these recipients.
     pub(super) recipients: Through,
     pub(super) breaker: Breaker,
     pub(super) pacers: Pacers,
@@ -52,51 +52,52 @@ pub(super) struct ProviderState {
     pub(super) verdicts: Arc<PendingVerdicts>,
     /// True as soon as nothing more may start at this provider.
     pub(super) stop: watch::Sender<bool>,
-    /// Signals claims to give back the members they have not started, for example when the breaker
+    /// Tells claims to give back the members that have not started, for example when the breaker
     /// opens.
     opened: watch::Sender<()>,
-    /// Whether it has accepted anything in this execution.
+    /// Whether the provider has accepted a recipient in this execution.
     has_accepted: bool,
     first_request: FirstRequest,
     /// The number of chunks under way through the provider.
     pub(super) under_way: usize,
-    /// Admit nothing before this time: the provider asked for a pause.
+    /// Until when nothing is admitted, because the provider asked for a pause.
     quiet_until: Option<Instant>,
-    /// The provider asked for a pause longer than the retry period, until this time; with a line
+    /// Until when the provider wants no mail, if that is longer than the retry period; with a line
     /// for the operator.
     left_alone: Option<(Instant, String)>,
     /// An operator has paused this provider.
     pub(super) paused: Option<Pause>,
-    /// A cap is full until this time; with a line for the operator.
+    /// Until when a cap is full; with a line for the operator.
     capped: Option<(Instant, String)>,
-    /// The room under the cap that was last hit.
+    /// How many recipients the cap allowed when it last stopped a claim.
     room: Option<u64>,
-    /// The provider requires a login and has not answered since the last refused login. Recipients
-    /// go one at a time until it answers.
+    /// The provider requires a login, and the last login was refused. Recipients are sent one at a
+    /// time until the provider answers one.
     awaits_login: bool,
-    /// The provider asked for a lower rate and has accepted nothing since. Recipients go one at a
-    /// time until it accepts one.
+    /// The provider asked for a lower rate and has accepted nothing since. Recipients are sent one
+    /// at a time until the provider accepts one.
     wanted_less: bool,
-    /// A stored brake or wait applies: recipients go one at a time until it accepts one.
+    /// A brake or a wait stored by an earlier run applies. Recipients are sent one at a time until
+    /// the provider accepts one.
     pub(super) is_braked: bool,
-    /// The provider's refusals have proved that it refuses every recipient, and the refused
-    /// recipients were reopened.
+    /// The provider was proved to refuse every recipient, and the refused recipients were reopened.
     pub(super) is_proved: bool,
-    /// Learned suppressions whose refusals may still prove to be the provider's fault.
+    /// Suppressions that are not recorded yet, because the refusals may still prove to be the
+    /// provider's fault.
     pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
     /// The provider has temporarily refused recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,
-    /// The ledger did not have the due retries yet: ask it again at this time.
+    /// When to ask the ledger again for due retries that it did not show yet.
     pub(super) ask_due_at: Option<Instant>,
-    /// The index of the provider that last took over its recipients.
+    /// The index of the provider that last took over this provider's recipients.
     pub(super) instead: Option<usize>,
-    /// Domains and recipients that it refuses although it accepts others.
+    /// Domains and recipients that the provider refuses although it accepts others.
     pub(super) exceptions: Exceptions,
 }
 
 impl ProviderState {
-    /// The state of the provider with index `place`.
+    /// Creates the state of the provider with index `place`.
     pub(super) fn new(parts: &Parts, place: usize, same: Sameness, is_braked: bool) -> Self {
         let configured = &parts.configured[place];
         let pacers = Pacers::new(&parts.ledger, configured);
@@ -110,8 +111,8 @@ impl ProviderState {
                 .map(|(_, other)| other.name.clone())
                 .collect()
         };
-        // The first provider also gets the recipients whose planned provider is no longer
-        // configured, so that each recipient belongs to exactly one provider.
+        // The first provider also gets the recipients whose planned provider was removed from the
+        // configuration, so that each recipient belongs to exactly one provider.
         let recipients = match (parts.configured.len(), place) {
             (1, _) => Through::Any,
             (_, 0) => Through::Not(others()),
@@ -149,9 +150,9 @@ impl ProviderState {
         }
     }
 
-    /// The most recipients of its next chunk. The minimum of: the provider's limit, a fair share of
-    /// the remaining recipients, a second's worth of the rate, and the room under a cap. A probe
-    /// has one.
+    /// The most recipients that the next chunk may have: the minimum of the provider's limit, a
+    /// fair share of the remaining recipients, one second of the rate, and the room under a cap. A
+    /// probe has one recipient.
     pub(super) fn most(&self, configured: &ConfiguredProvider, share: Share, now: Instant) -> u64 {
         if self.goes_one_by_one() || self.breaker.state(now) == BreakerState::HalfOpen {
             return 1;
@@ -160,8 +161,8 @@ impl ProviderState {
         let mut most = (can.max_recipients as u64)
             .min(share.fair.max(can.per_request as u64))
             .min(self.trust.most(share.canary));
-        // If the provider refuses recipients temporarily, a longer claim would be cut. Otherwise,
-        // full claims save a round trip each.
+        // A claim ends soon after a temporary refusal, so it is kept short while such refusals
+        // occur. Otherwise, full claims save a round trip each.
         if self.puts_off
             && can.per_request == 1
             && configured.rate.is_none()
@@ -173,8 +174,8 @@ impl ProviderState {
                 .max(1);
         }
         if let Some(rate) = configured.rate {
-            // A batch is sent when the rate allows all of it. Single messages go one by one, and
-            // the connections share a second's worth of the rate.
+            // A batch is sent when the rate allows all of it. Single messages are sent one by one,
+            // and the connections share the messages that the rate allows in one second.
             let paced = match can.per_request {
                 1 => (rate.per_second() / configured.in_flight as f64).ceil() as u64,
                 per_request => rate.lot(per_request as u64),
@@ -184,25 +185,26 @@ impl ProviderState {
         self.room.map_or(most, |room| most.min(room.max(1)))
     }
 
-    /// Whether recipients go one at a time, to see whether the provider accepts any.
+    /// Whether recipients are sent one at a time, to see if the provider accepts any.
     pub(super) fn goes_one_by_one(&self) -> bool {
         self.is_braked || self.awaits_login || self.wanted_less || self.exceptions.is_asking()
     }
 
-    /// Whether it has refused all mail and accepted nothing since.
+    /// Whether the provider has refused all mail and accepted nothing since.
     pub(super) fn is_cautious(&self) -> bool {
         self.is_braked || self.awaits_login || self.wanted_less || self.breaker.last().is_some()
     }
 
-    /// Receiving domains to try last while recipients go one at a time.
+    /// Receiving domains to try last while recipients are sent one at a time.
     pub(super) fn asked_last(&self) -> Vec<String> {
         if self.goes_one_by_one() { self.exceptions.refused_domains() } else { Vec::new() }
     }
 
-    /// The most chunks that may be under way. A slowed provider of single messages gets fewer.
+    /// The most chunks that may be under way. A slowed provider of single messages gets fewer
+    /// chunks.
     fn most_under_way(&self, configured: &ConfiguredProvider, now: Instant) -> usize {
-        // With a rate, extra claims would only wait for their slots. Without one, a chunk is kept
-        // ready for each connection.
+        // With a rate, additional claims would only wait for the rate. Without a rate, one chunk is
+        // kept ready for each connection.
         let ahead =
             if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) {
                 1
@@ -221,21 +223,21 @@ impl ProviderState {
     /// Records that some recipients of a chunk were accepted.
     pub(super) fn accepted(&mut self) {
         self.is_braked = false;
-        // An acceptance of a message that was in flight when the provider asked for a lower rate
-        // proves nothing about the present.
+        // A message that was in flight when the provider asked for a lower rate does not show
+        // whether the provider accepts mail now.
         self.wanted_less &= self.quiet_until.is_some_and(|until| until > Instant::now());
         self.has_accepted = true;
         self.breaker.took_some();
         self.trust.accepted(!self.may_request_each(Duration::from_secs(1)));
     }
 
-    /// Whether its request rate allows at least one request per `time`.
+    /// Whether the request rate allows at least one request per `time`.
     fn may_request_each(&self, time: Duration) -> bool {
         self.pacers.requests.as_ref().is_none_or(|requests| requests.pace(1) <= time)
     }
 
-    /// Records that a claim hit a cap. `room` is what is left under it; at `until` the whole chunk
-    /// fits.
+    /// Records that a cap stopped a claim. `room` is how many recipients the cap still allows; the
+    /// whole chunk fits at `until`.
     pub(super) fn capped(&mut self, text: String, room: u64, until: Timestamp) {
         if room > 0 {
             self.room = Some(room);
@@ -247,14 +249,15 @@ impl ProviderState {
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
     }
 
-    /// Applies a pause by an operator: nothing more starts, and waiting members are given back.
+    /// Applies an operator's pause: nothing more starts, and members that have not started are
+    /// given back.
     pub(super) fn pause(&mut self, pause: Pause) {
         self.paused = Some(pause);
         self.opened.send_replace(());
     }
 
-    /// Applies a pause that the provider asked for until a named time; afterwards one recipient
-    /// goes first. If it is longer than the retry period, waiting members are given back.
+    /// Applies the pause that the provider asked for; after it, one recipient is sent first. If the
+    /// pause is longer than the retry period, members that have not started are given back.
     pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, configured: &ConfiguredProvider) {
         let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now()))
             .unwrap_or(Duration::ZERO);
@@ -268,24 +271,24 @@ impl ProviderState {
         }
     }
 
-    /// The line for the operator while the provider's pause lasts.
+    /// Returns a line for the operator while the provider's pause lasts.
     pub(super) fn left_alone(&self, now: Instant) -> Option<&str> {
         self.left_alone.as_ref().filter(|(until, _)| *until > now).map(|(_, text)| text.as_str())
     }
 
-    /// Makes the claims under way give back the members they have not started.
+    /// Makes the claims under way give back the members that have not started.
     pub(super) fn withdraw(&self) {
         self.opened.send_replace(());
     }
 
-    /// A receiver that is notified when the breaker opens from now on.
+    /// Returns a receiver that is notified each time the breaker opens from now on.
     pub(super) fn opened(&self) -> watch::Receiver<()> {
         self.opened.subscribe()
     }
 
-    /// How long a request of the next chunk is repeated while none of it is accepted. A probe is
-    /// not repeated. Before the first acceptance the time is short if another provider can take
-    /// over.
+    /// How long a request of the next chunk may be repeated while the provider accepts none of it.
+    /// A probe is not repeated. Before the first acceptance the time is short if another provider
+    /// can take over.
     pub(super) fn patience(&self, configured: &ConfiguredProvider, has_stand_in: bool) -> Duration {
         let patience = match () {
             () if self.breaker.is_open() => Duration::ZERO,
@@ -295,19 +298,19 @@ impl ProviderState {
         patience.min(configured.retry.give_up_after)
     }
 
-    /// Records when a claim's first request is written, until the provider's first acceptance.
+    /// Notes when the first request of a claim is written, until the provider accepts a recipient.
     pub(super) fn first_request(&self) -> Option<FirstRequest> {
         (!self.has_accepted).then(|| self.first_request.clone())
     }
 
-    /// Whether the first request has lasted so long that others take over.
+    /// Whether the first request has taken so long that other providers take over.
     pub(super) fn first_request_lasts(&self, now: Instant) -> bool {
         !self.has_accepted
             && !self.breaker.is_open()
             && self.first_request.lasts(now) >= ENOUGH_AT_FIRST
     }
 
-    /// Opens the breaker because the first request has lasted too long.
+    /// Opens the breaker because the first request has taken too long.
     pub(super) fn took_nothing_so_far(&mut self, now: Instant) {
         let words = format!("nothing was accepted within {} s", ENOUGH_AT_FIRST.as_secs());
         let refusal = Refusal::new(Reason::NoReply, "", words);
@@ -322,7 +325,7 @@ impl ProviderState {
         }
     }
 
-    /// Updates the provider's health from a chunk that has returned.
+    /// Updates the provider's health from the result of a chunk.
     pub(super) fn update_health(&mut self, result: &ChunkResult<'_>, now: Instant) {
         self.first_request.is_over();
         self.awaits_login &= !result.was_answered();
@@ -335,24 +338,23 @@ impl ProviderState {
         match &result.reply.health {
             Health::Fine if result.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
-            // The pause is known already, and it is not a failure.
+            // The pause has already been applied, and it is not a failure.
             Health::SlowDown(wait)
                 if result.reply.is_wait_named && self.left_alone(now).is_some() =>
             {
                 tracing::debug!(seconds = wait.as_secs(), "left alone");
             }
             Health::SlowDown(wait) => {
-                let refusal = result
-                    .reply
-                    .given_back_for()
-                    .unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
+                let refusal = result.reply.given_back_for().unwrap_or_else(|| {
+                    Refusal::new(Reason::Rate, "", "the provider asks to be left alone")
+                });
                 let quiet = self.breaker.throttled(refusal, *wait, result.reply, now);
-                // Two concurrent requests may have been answered with different waits.
+                // The provider may have answered two concurrent requests with different waits.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
                 if !self.trust.takes_batches() {
                     self.wanted_less = true;
-                    // Members not yet started would otherwise start during the pause.
+                    // Members that have not started would otherwise start during the pause.
                     self.opened.send_replace(());
                 }
             }
@@ -395,7 +397,7 @@ impl ProviderState {
     }
 }
 
-/// The result of a chunk, as far as it concerns the provider.
+/// The result of a chunk that the provider's health depends on.
 pub(super) struct ChunkResult<'a> {
     pub(super) reply: &'a Reply,
     /// Whether another provider can take over.
@@ -403,7 +405,7 @@ pub(super) struct ChunkResult<'a> {
 }
 
 impl ChunkResult<'_> {
-    /// Whether any member was answered, rather than only given back.
+    /// Whether the provider answered any member, rather than only gave members back.
     fn was_answered(&self) -> bool {
         self.reply
             .items

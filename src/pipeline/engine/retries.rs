@@ -1,8 +1,9 @@
-//! The recipients that wait for another attempt: how many, until when, and when the next is due.
+//! The recipients that wait for another attempt: how many there are, until when they wait, and when
+//! the next retry is due.
 //!
-//! It is updated with each settlement, so that retries start when they are due and the ledger need
-//! not count them. It knows the waits of this execution; the ledger returns those of earlier ones
-//! when they are due.
+//! The state is updated with each settlement, so that retries start when they are due without
+//! counting in the ledger. It covers only retries scheduled by this execution. The ledger returns
+//! retries scheduled by earlier executions when they are due.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -13,18 +14,18 @@ use crate::ledger::{LedgerRow, Settled};
 use crate::model::verdict::RowNumber;
 use crate::pipeline::settle::RetryStart;
 
-/// An attempt due within the retry period may start this much after its end, because its claim may
-/// have had to wait.
+/// An attempt that is due within the retry period may start this much later than the period's end,
+/// because its claim may have had to wait.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The state of retries in an execution.
 pub(super) struct Retries {
     pub(super) waiting: WaitingRetries,
-    /// When the retry period of a recipient starts, if not at its claim: for example because it was
-    /// passed on to another provider.
+    /// When the retry period of a recipient starts, if it does not start at the claim. For example,
+    /// the recipient was passed to another provider.
     pub(super) starts: HashMap<RowNumber, RetryStart>,
-    /// The pairs of providers between which recipients were passed on, once the operator has been
-    /// told.
+    /// The pairs of providers (from, to) for which the operator has been told that recipients are
+    /// passed on.
     pub(super) failovers: HashSet<(usize, usize)>,
     /// When this execution began.
     pub(super) began: Timestamp,
@@ -40,8 +41,8 @@ impl Retries {
         }
     }
 
-    /// Records which members of a claim wait and which no longer do. `first` is the index of the
-    /// provider planned for them; `lasts` is the retry period.
+    /// Updates the waiting retries from the settled members of a claim. `first` is the index of the
+    /// provider planned for the members; `lasts` is the retry period.
     pub(super) fn note(
         &mut self,
         first: usize,
@@ -64,8 +65,8 @@ impl Retries {
         }
     }
 
-    /// For members attempted before: the latest time of another attempt, with the retry period
-    /// `lasts`. A recipient whose retry period starts with its next attempt has no such time.
+    /// The latest time of another attempt for each row that was attempted before. `lasts` is the
+    /// retry period. A recipient whose retry period starts with the next attempt has no such time.
     pub(super) fn deadlines(
         &self,
         rows: &[LedgerRow],
@@ -87,12 +88,12 @@ impl Retries {
 /// The recipients that wait for another attempt.
 #[derive(Debug, Default)]
 pub(super) struct WaitingRetries {
-    /// By the index of their planned provider, then by time.
+    /// The retry times by the index of the planned provider, in order of time.
     due: BTreeSet<(usize, Timestamp, RowNumber)>,
     by_row: HashMap<RowNumber, Wait>,
-    /// How many of them have never been refused individually.
+    /// How many of the waiting recipients have never been refused individually.
     untried: usize,
-    /// When the last of them is given up.
+    /// When the last of the waiting recipients is given up.
     until: Option<Timestamp>,
 }
 
@@ -104,8 +105,7 @@ struct Wait {
 }
 
 impl WaitingRetries {
-    /// Records the result of a row: whether it waits, whether it has been attempted, and when it is
-    /// given up.
+    /// Updates the wait of a row from its result.
     fn settled(
         &mut self,
         first: usize,
@@ -140,7 +140,8 @@ impl WaitingRetries {
         self.by_row.len() as u64
     }
 
-    /// Whether exactly `count` recipients wait, each refused individually at least once.
+    /// Whether exactly `count` recipients wait and each has been refused individually at least
+    /// once.
     pub(super) fn are_all_tried(&self, count: u64) -> bool {
         self.count() == count && self.untried == 0
     }
@@ -151,13 +152,13 @@ impl WaitingRetries {
         places.into_iter().flatten().filter_map(|place| self.next_of(place)).min()
     }
 
-    /// When the next retry is due of the recipients planned for this provider.
+    /// When the next retry is due among the recipients planned for this provider.
     pub(super) fn next_of(&self, first: usize) -> Option<Timestamp> {
         let mut theirs = self.due.range((first, Timestamp::MIN, 0)..(first + 1, Timestamp::MIN, 0));
         theirs.next().map(|(_, at, _)| *at)
     }
 
-    /// Whether a retry is due within this time, or overdue.
+    /// Whether a retry is overdue or due within this time.
     pub(super) fn is_due_within(&self, time: Duration) -> bool {
         let by = || Timestamp::now().checked_add(time).ok();
         self.next_at().is_some_and(|at| by().is_none_or(|by| at <= by))

@@ -1,5 +1,5 @@
-//! Chooses the provider for recipients: the first in their order that accepts mail, and how many
-//! recipients it gets at once.
+//! Chooses the provider that gets the next recipients, and how many. The first provider in the
+//! configured order that accepts mail is chosen.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::model::outcome::Cohort;
 use crate::pipeline::Why;
 use crate::pipeline::chunk::Route;
 
-/// A claim made this shortly before a retry is due may still be under way when it is.
+/// A claim made this shortly before a retry is due may delay the retry.
 const DUE_SOON: Duration = Duration::from_secs(3);
 
-/// The provider that gets the recipients planned for one provider now.
+/// The provider that now gets the recipients planned for one provider.
 pub(super) enum Taker {
     Through(usize),
-    /// The provider that would get them has as many chunks as it can have: wait for one to return.
+    /// The chosen provider has as many chunks under way as it may have: wait until one returns.
     Busy,
     Later(Instant),
-    /// No provider accepts them any more in this execution.
+    /// No provider accepts these recipients any more in this execution.
     None,
 }
 
@@ -68,7 +68,8 @@ pub(super) fn chunk_size(
     usize::try_from(left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
 }
 
-/// Why a chunk does not go through its planned provider. Progress shows when that changes.
+/// Returns why a chunk bypasses its planned provider. Shows the operator when the provider that
+/// takes over changes.
 pub(super) fn passed_over(shared: &mut Shared, route: Route, now: Instant) -> Option<InsteadOf> {
     let (configured, first) = (&shared.parts.configured, &shared.providers[route.first]);
     let instead = (route.first != route.through).then_some(route.through);

@@ -1,9 +1,9 @@
-//! Checks the pause rules while the rest is sent. A triggered rule holds the run, a provider or a
-//! receiving domain until an operator decides.
+//! Checks the pause rules while the rest of the run is sent. A triggered rule holds the run, a
+//! provider or a receiving domain until an operator decides.
 //!
-//! The rule it keeps: a hold is first recorded in the ledger, so that every later start repeats it.
-//! Held recipients get their outcome at once. Recipients under way are sent, or held when they
-//! return.
+//! Invariant: a hold is recorded in the ledger first, so that every later start applies it again.
+//! Recipients that are held get their outcome at once. Recipients under way are sent, or held when
+//! they return.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -23,25 +23,28 @@ use crate::pipeline::{Parts, Why};
 
 /// The rules are checked at most this often.
 const LOOK: Duration = Duration::from_millis(500);
-/// A check reads all rows of the run. After a check, wait at least this many times its duration.
+/// A check reads all rows of the run, so the next check waits at least this many times as long as
+/// the last one took.
 const SHARE: u32 = 10;
 
 /// The checks of the pause rules in an execution.
 pub(super) struct RuleWatch {
-    /// A check running in the background, with its duration; dropped together with this value.
+    /// A check running in the background, and how long it took. Dropping this value aborts the
+    /// check.
     looking: JoinSet<Result<(Duration, Vec<Broken>)>>,
     look_at: Instant,
-    /// Submissions before this time do not count, because an operator let the run continue then.
+    /// Submissions before this time do not count, because an operator has let the run continue
+    /// then.
     since: Option<Timestamp>,
     /// The earliest time to apply the holds again.
     sweep_at: Instant,
 }
 
-/// The state of the loop at the time of a check.
+/// Which rows were under way when the check started.
 pub(super) struct UnderWay<'a> {
-    /// Rows whose chunk has not returned.
+    /// The rows of chunks under way.
     pub(super) rows: &'a HashSet<RowNumber>,
-    /// Whether a chunk has not returned.
+    /// Whether any chunk is under way.
     pub(super) has_chunks: bool,
     /// Whether all answers are in the ledger.
     pub(super) is_settled: bool,
@@ -108,11 +111,13 @@ impl RuleWatch {
         Ok(())
     }
 
-    /// Holds each open recipient that is not under way. A new hold is applied at once, and repeated
-    /// later for recipients that have returned since. Each hold reads all open rows of the run.
+    /// Holds each open recipient that is not under way. A new hold is applied at once; it is
+    /// applied again later to recipients that have returned since. Applying a hold reads all open
+    /// rows of the run.
     async fn sweep(&mut self, shared: &mut Shared, under_way: &UnderWay<'_>) -> Result<()> {
         let begun = Instant::now();
-        // If nothing is under way, the search delays no recipient, and only held ones may be left.
+        // If nothing is under way, the search delays no recipient. It must run then, because all
+        // open recipients may be held.
         let is_idle = !under_way.has_chunks && under_way.is_settled;
         let again = shared.holds.has_reopened && (is_idle || begun >= self.sweep_at);
         if shared.holds.all.is_empty()
@@ -136,8 +141,8 @@ impl RuleWatch {
                     shared.counts.standing.tally.open.saturating_sub(count);
                 shared.counts.standing.tally.add(Outcome::Held, count);
                 shared.providers.iter_mut().for_each(|provider| provider.queues.forget_ahead());
-                // Some waiting recipients have an outcome now. The ledger returns the others when
-                // they are due.
+                // Some waiting recipients are held now. The ledger returns the others when they are
+                // due.
                 shared.retries.waiting = WaitingRetries::default();
             }
         }
@@ -165,7 +170,7 @@ async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
         }
         RuleScope::Domain => (None, Hold::Domain(broken.name.clone())),
         RuleScope::Provider => {
-            // A provider that only an earlier execution used gets no recipients in this one.
+            // This execution does not use the provider, so no recipient needs to be held.
             let Some(place) = shared
                 .parts
                 .configured
@@ -178,7 +183,8 @@ async fn apply(shared: &mut Shared, broken: Broken) -> Result<()> {
         }
     };
     shared.holds.all.push(Held { broken, is_new: true, place, hold });
-    // Recipients that have just returned may not be settled yet when the hold is first applied.
+    // Recipients that have just returned may not be settled yet, so the hold is applied again
+    // later.
     shared.holds.note_reopened();
     shared.latch(Gate::Stopped { evidence: shared.holds.evidence() }).await?;
     if let Some(place) = place {

@@ -1,5 +1,5 @@
-//! Writes answers to the ledger. Answers that arrive at about the same time share a commit, and
-//! their number is bounded even if the disk is slow.
+//! Writes the providers' answers to the ledger. Answers that arrive at about the same time share a
+//! commit. The number of answers waiting is bounded, even if the disk is slow.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ pub(super) struct Settlement {
     /// Settlements run as futures, so that the loop does not wait for them. Dropping the set
     /// cancels them.
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
-    /// Settlements that wait, at most `TOGETHER_FOR`, to share a commit. Meanwhile the trace has
-    /// their answers.
+    /// Settlements that wait up to `TOGETHER_FOR` to share a commit. Meanwhile, the answers are in
+    /// the trace.
     gathered: Vec<BoxFuture<'static, Result<()>>>,
     gathered_since: Instant,
 }
@@ -51,8 +51,8 @@ impl Settlement {
         self.settling.extend(self.gathered.drain(..));
     }
 
-    /// Starts the gathered settlements if there are enough, and waits while more than `most` are
-    /// running.
+    /// Starts the gathered settlements if there are enough of them, and waits while more than
+    /// `most` are running.
     pub(super) async fn keep_bounded(&mut self, most: usize) -> Result<()> {
         if self.gathered.len() >= TOGETHER {
             self.begin();
@@ -65,8 +65,8 @@ impl Settlement {
         Ok(())
     }
 
-    /// Resolves when a settlement has finished, or when it has started the gathered ones after
-    /// their wait. Never resolves while there is nothing to settle. Safe to cancel.
+    /// Resolves when a settlement has finished, or when gathered settlements have waited long
+    /// enough and were started. Never resolves while there is nothing to settle. Safe to cancel.
     pub(super) async fn progress(&mut self) -> Result<()> {
         let begins_at = self.gathered_since + TOGETHER_FOR;
         let has_gathered = !self.gathered.is_empty();
@@ -89,9 +89,9 @@ impl Settlement {
         Ok(())
     }
 
-    /// Settles the outstanding answers at the end, even if sending ended with an error or at once:
-    /// a failure to write the trace may be the error. Answers that cannot be settled within
-    /// `longest` stay in the trace for the next start, or become unknown.
+    /// Settles the outstanding answers at the end, even if sending ended early or with an error.
+    /// Answers that cannot be settled within `longest` stay in the trace for the next start, or
+    /// become unknown.
     pub(super) async fn settle_outstanding(&mut self, longest: Duration) {
         self.begin();
         let all = async { while self.settling.next().await.is_some() {} };

@@ -25,14 +25,14 @@ pub(super) struct Shared {
     pub(super) counts: Counts,
     pub(super) retries: Retries,
     pub(super) holds: Holds,
-    /// Why nothing more is claimed; `None` while the loop continues.
+    /// Why the run stops claiming recipients; `None` while the loop continues.
     pub(super) why: Option<Why>,
 }
 
 impl Shared {
     /// Stops claiming, and lets the messages on the wire finish. If the reason is a limit or a cap,
-    /// existing claims have been counted and are still sent. The first reason is kept, except that
-    /// a signal replaces it.
+    /// existing claims are still sent, because they have been counted. The first reason is kept,
+    /// except that a signal replaces it.
     pub(super) fn stop_for(&mut self, why: Why) {
         if !matches!(why, Why::Limit | Why::Capped(_)) {
             for provider in &self.providers {
@@ -65,18 +65,19 @@ impl Shared {
         self.providers[place].readiness(&self.parts.configured[place], now, waits_on_cap)
     }
 
-    /// The planned provider, then the providers that take over for it.
+    /// Returns the planned provider, followed by the providers that can take over from it.
     pub(super) fn candidates(&self, first: usize) -> impl Iterator<Item = usize> {
         std::iter::once(first)
             .chain(self.parts.order.iter().copied().filter(move |place| *place != first))
     }
 
-    /// Whether another provider accepts, or soon will, the recipients that this one does not.
+    /// Whether another provider accepts, or soon will accept, the recipients that this provider
+    /// does not.
     pub(super) fn has_stand_in(&self, place: usize, now: Instant) -> bool {
         self.stand_ins(place, now).next().is_some()
     }
 
-    /// The providers that can take over for this one, in order.
+    /// Returns the providers that can take over from this provider, in order.
     pub(super) fn stand_ins(&self, place: usize, now: Instant) -> impl Iterator<Item = usize> {
         self.candidates(place).skip(1).filter(move |other| {
             !self.holds.covers_provider(*other)
@@ -84,18 +85,18 @@ impl Shared {
         })
     }
 
-    /// Records that a chunk has returned.
+    /// Records that a chunk has returned from its provider.
     pub(super) fn returned(&mut self, route: Route) {
         self.providers[route.first].queues.returned(route.queue);
         self.providers[route.through].under_way -= 1;
     }
 
-    /// Records that a row is open again, so that each provider's queues consider it again.
+    /// Records that a row is open again, so that the queues of every provider consider it again.
     pub(super) fn reopened(&mut self, row: RowNumber) {
         self.providers.iter_mut().for_each(|provider| provider.queues.reopened(row));
     }
 
-    /// Makes every queue look again, because a retry may have come due.
+    /// Makes every queue search for rows again, because a retry may have come due.
     pub(super) fn wake_queues(&mut self) {
         self.providers.iter_mut().for_each(|provider| provider.queues.wake());
     }
@@ -112,8 +113,8 @@ impl Shared {
             && self.retries.waiting.are_all_tried(self.counts.standing.canary.open)
     }
 
-    /// The providers that have refused all mail and accepted nothing since, with the last reply of
-    /// each.
+    /// Returns the providers that have refused all mail and accepted nothing since, each with its
+    /// last reply.
     pub(super) fn failing(&self) -> Vec<(String, Refusal)> {
         let last = |place: usize| {
             let refusal = self.providers[place].breaker.said_last()?.clone();
@@ -143,8 +144,8 @@ impl Shared {
         self.providers[through].update_health(&ChunkResult { reply, has_stand_in }, now);
     }
 
-    /// Lets others take over for a provider whose first request has lasted long. Its answer still
-    /// counts.
+    /// Lets other providers take over from a provider whose first request takes too long. An answer
+    /// to that request still counts.
     pub(super) fn look_at_first_requests(&mut self) {
         let now = Instant::now();
         for place in 0..self.providers.len() {
@@ -154,15 +155,16 @@ impl Shared {
         }
     }
 
-    /// Records that a claim hit a cap. `room` is what is left under it; at `until` the whole chunk
-    /// fits.
+    /// Records that a cap stopped a claim. `room` is how many recipients the cap still allows; the
+    /// whole chunk fits at `until`.
     pub(super) fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
         let of = match self.providers.len() {
             1 => String::new(),
             _ => format!(" of {}", self.parts.configured[through].name),
         };
-        let text =
-            format!("the cap{of} of {cap} is reached; the next recipient may go at {until:.0}");
+        let text = format!(
+            "the cap{of} of {cap} is reached; the next recipient may be sent at {until:.0}"
+        );
         self.providers[through].capped(text, room, until);
     }
 }

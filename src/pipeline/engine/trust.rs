@@ -1,5 +1,6 @@
-//! How much a provider is trusted with: first a single trial chunk, then full requests. The result
-//! is stored in the workspace, so that the next run needs no trial.
+//! Limits the size of requests to a provider until it has accepted some: first one small trial
+//! chunk, then full requests. The result is stored in the workspace, so that the next run needs no
+//! trial.
 //!
 //! A provider of single messages gets a few recipients in its first chunks, and more in each later
 //! one. For such a provider, a small chunk costs no extra request.
@@ -15,29 +16,30 @@ use crate::model::error::Result;
 use crate::pipeline::{ConfiguredProvider, Parts};
 use crate::provider::Provider;
 
-/// The recipients of the trial. A provider that refuses all of them must not use up the list, and a
-/// request without an answer must leave few unknown.
+/// The number of recipients in the trial chunk. It is small, because a provider may refuse all of
+/// them, and a request without an answer leaves all of them unknown.
 const TRIAL: u64 = 10;
-/// The recipients of the first chunks of a provider of single messages. The number doubles with
+/// The number of recipients in the first chunks of a provider of single messages. It doubles with
 /// each chunk that has an acceptance.
 const FIRST_SINGLES: u64 = 2;
-/// The kind of the fact that says how far a provider is trusted; its value is the text of a
-/// [`Shown`].
+/// The kind of the fact that stores how large a request a provider has accepted; its value is the
+/// text of a [`Shown`].
 const SHOWN: &str = "trusted_with";
-/// The kind of the fact with the account's most recipients per request; its value is a decimal
-/// number.
+/// The kind of the fact that stores the most recipients per request of an account; its value is a
+/// decimal number.
 const MOST: &str = "recipients_per_request";
-/// A stored account limit expires after this time, because it may have been lifted. Finding out
-/// costs one refused request.
+/// A stored account limit expires after this time, because the provider may have raised it. Finding
+/// out costs one refused request.
 const LIMIT_LASTS: Duration = Duration::from_secs(7 * 86_400);
 
 /// How large a request a batch provider has accepted so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shown {
     Nothing,
-    /// At least one recipient of a trial chunk.
+    /// The provider accepted at least one recipient of a trial chunk.
     Trial,
-    /// At least one recipient of a later chunk, which may have had the full size.
+    /// The provider accepted at least one recipient of a later chunk, which may have had the full
+    /// size.
     Full,
 }
 
@@ -51,19 +53,18 @@ impl Shown {
     }
 }
 
-/// How far one provider is trusted.
+/// The request size that one provider is trusted with.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// The provider's name and a keyed hash of its settings and account: another account starts
-    /// with a trial.
+    /// The provider's name and a keyed hash of its settings and account, so that another account
+    /// starts with a trial.
     subject: String,
     takes_batches: bool,
     shown: Shown,
     /// The value stored in the ledger.
     kept: Shown,
     singles: u64,
-    /// A request ended without an answer, and nothing has been accepted since: the next request is
-    /// a trial again.
+    /// The last request ended without an answer, so the next request is a trial again.
     has_unknown: bool,
     /// The account's own limit of recipients per request.
     most: Option<u64>,
@@ -123,8 +124,8 @@ impl Trust {
         Ok(())
     }
 
-    /// The most recipients of the next chunk. `canary` is the size of a canary that is being sent,
-    /// which serves as the trial.
+    /// The most recipients that the next chunk may have. `canary` is the size of a canary that is
+    /// being sent, which serves as the trial.
     pub(super) fn most(&self, canary: Option<u64>) -> u64 {
         let shown = match self.shown {
             _ if !self.takes_batches => self.singles,
@@ -140,25 +141,27 @@ impl Trust {
         self.takes_batches && (self.has_unknown || self.shown != Shown::Full)
     }
 
-    /// Records that some recipients of a chunk were accepted: the next chunk may be larger, and
-    /// much larger if few requests are allowed.
+    /// Records that the provider accepted some recipients of a chunk: the next chunk may be larger,
+    /// and much larger if few requests are allowed.
     pub(super) fn accepted(&mut self, has_few_requests: bool) {
         self.has_unknown = false;
         self.singles = self.singles.saturating_mul(if has_few_requests { 8 } else { 2 });
         self.shown = if self.shown == Shown::Nothing { Shown::Trial } else { Shown::Full };
     }
 
-    /// Records a request without an answer: another one like it must not cover much of the list.
+    /// Records a request without an answer. The next request is small, so that it leaves few
+    /// recipients unknown if it is not answered either.
     pub(super) fn request_unknown(&mut self) {
         self.has_unknown = true;
     }
 
-    /// Records that the provider refuses what it accepted before: the next run starts with a trial.
+    /// Records that the provider refuses a size that it accepted before: the next run starts with a
+    /// trial.
     pub(super) fn lost(&mut self) {
         self.shown = Shown::Nothing;
     }
 
-    /// Stores the changes since the last call.
+    /// Stores what has changed since the last call.
     pub(super) async fn keep(&mut self, parts: &Parts, learned: Option<u64>) -> Result<()> {
         if let Some(most) = learned.filter(|most| self.most != Some(*most)) {
             self.most = Some(most);

@@ -1,5 +1,5 @@
-//! Shows the loop's progress: the counts including unsettled answers, the speed, and the reasons
-//! for delays.
+//! Shows the progress of the loop: the counts including unsettled answers, the speed, and the
+//! reasons for delays.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use crate::model::outcome::{Cohort, Tally};
 use crate::pipeline::throttle::Change;
 use crate::progress::{RateMeter, Snapshot};
 
-/// The state that the display of progress needs.
+/// The state needed to display progress.
 pub(super) struct View {
     shown_at: Instant,
     meter: RateMeter,
     /// The answered recipients of the claims that have returned.
     pub(super) handed_over: u64,
-    /// How many answered recipients the meter has counted, including those of claims that have not
-    /// returned.
+    /// How many answered recipients the speed meter has counted, including those in claims that
+    /// have not returned.
     metered: u64,
 }
 
@@ -33,8 +33,8 @@ impl View {
         self.shown_at.elapsed() >= every
     }
 
-    /// Shows the current progress. `waits_until` is when the wait for evidence about the canary
-    /// ends, `in_flight` the number of recipients under way.
+    /// Shows the current progress. `waits_until` is when the wait for bounces and complaints of the
+    /// canary ends; `in_flight` is the number of recipients under way.
     pub(super) fn show(
         &mut self,
         shared: &Shared,
@@ -87,7 +87,7 @@ impl View {
                 (shared.counts.rest_total, shared.counts.rest_total.saturating_sub(phase.open))
             }
         };
-        // Recipients that wait for a retry do not progress at the common rate.
+        // Recipients that wait for a retry are not sent at the measured rate.
         let moving = phase.open.saturating_sub(shared.retries.waiting.count());
         let eta = match shared.retries.waiting.until() {
             Some(until) if moving == 0 => {
@@ -111,14 +111,15 @@ impl View {
     }
 }
 
-/// The answers in claims that have not returned yet.
+/// Counts the answers in claims that have not returned yet.
 fn unsettled(shared: &Shared) -> Tally {
     let mut sum = Tally::default();
     shared.providers.iter().for_each(|provider| sum.foresee(&provider.verdicts.tally()));
     sum
 }
 
-/// Shows and records in the ledger each slowdown that a provider has asked for since the last call.
+/// Shows each slowdown that a provider has asked for since the last call, and records it in the
+/// ledger.
 pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     for (configured, provider) in shared.parts.configured.iter().zip(&shared.providers) {
         let Some(Change { before, after }) = provider.pacers.throttle.news() else { continue };
@@ -133,8 +134,8 @@ pub(super) async fn report_slowdowns(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// How many recipients wait for another attempt and until when. If nothing else is left to send,
-/// also when the next is due.
+/// Says how many recipients wait for another attempt, and until when. If no other recipients are
+/// left, also says when the next attempt is due.
 fn note_of_retries(shared: &Shared) -> Option<String> {
     let (count, until) = (shared.retries.waiting.count(), shared.retries.waiting.until()?);
     let next = match shared.retries.waiting.next_at() {

@@ -12,21 +12,22 @@ use crate::model::verdict::RowNumber;
 use crate::pipeline::engine::shared::Shared;
 use crate::pipeline::retry;
 
-/// How many chunks' rows are read from the plan at once.
+/// How many chunks' worth of rows are read from the plan at once.
 const READ_AHEAD: usize = 8;
-/// Retries that are due may not be visible in the ledger until their settlement is committed. Then
-/// the ledger is asked again after this time.
+/// The ledger may not show due retries until their settlement is committed. After this time the
+/// ledger is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// The last row in plan order. A retry that is due may come from anywhere and moves no cursor.
+/// The last row in plan order, ignoring retries: a retry may come from anywhere in the plan and
+/// does not move the cursor.
 fn last_in_order(rows: &[LedgerRow]) -> Option<RowNumber> {
     rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max()
 }
 
 impl Admission {
-    /// The recipient of the first attempt after a start with a brake. It is drawn from anywhere in
-    /// the list, so that the list's order does not affect the result. It is not one of the
-    /// recipients whose refusals caused the brake.
+    /// Picks the recipient of the first attempt after a start with a stored brake. The pick is
+    /// random, so that the order of the list does not affect the result. Recipients whose refusals
+    /// caused the brake are excluded.
     pub(super) async fn probe_row(
         &mut self,
         shared: &mut Shared,
@@ -49,9 +50,9 @@ impl Admission {
         Ok(rows.into_iter().find(|row| !verdicts.is_absolved(row.row)))
     }
 
-    /// Up to `most` recipients of this provider whose retries are due, from all queues without a
-    /// rate, excluding the domains in `not`. Batch providers get none here: their retries share
-    /// chunks with first attempts.
+    /// Returns up to `most` recipients of this provider whose retries are due, from all queues
+    /// without a rate, except for the domains in `not`. Returns none for a batch provider, because
+    /// its retries share chunks with first attempts.
     pub(super) async fn next_due_rows(
         &mut self,
         shared: &mut Shared,
@@ -105,8 +106,8 @@ impl Admission {
         for index in queues.ready(Instant::now()) {
             let now = Instant::now();
             let limit = queues.chunk(index, most);
-            // Too few rows are left from reading ahead, and would make a small batch: read them
-            // again together with the following rows.
+            // The rows read ahead are too few for a full batch: read them again together with the
+            // rows that follow.
             let mut ready = queues.take_ahead(index, limit, now);
             if ready.len() == limit {
                 let rest = ready.split_off(fitting(&ready).min(limit));
@@ -168,8 +169,8 @@ impl Admission {
         let due = due.map(|at| {
             let mut wait =
                 Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
-            // No retry is ever scheduled this far ahead, so the clock was set back. Every retry is
-            // due within `longest` of this time.
+            // No retry is scheduled this far ahead, so the clock was set back. Every retry is due
+            // within `longest` of this time.
             if wait > longest + Duration::from_secs(1) {
                 self.due_by = at.checked_add(longest).ok();
                 wait = Duration::ZERO;

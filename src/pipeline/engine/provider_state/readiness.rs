@@ -1,4 +1,4 @@
-//! Whether a provider may be given a chunk now, and why it may not.
+//! Decides whether a provider may be given a chunk now, and gives the reason if it may not.
 
 use std::time::Instant;
 
@@ -13,13 +13,13 @@ use crate::pipeline::breaker::BreakerState;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::pipeline::engine) enum Readiness {
     Takes,
-    /// The provider has as many chunks as it can have: wait for one to return.
+    /// The maximum number of chunks is under way: wait until one returns.
     Busy,
     /// Wait until this time.
     Later(Instant),
-    /// The provider accepts nothing, and others take over. `back` is when it may return by itself;
-    /// without a time it returns when a probe succeeds. If `is_final`, it does not return in this
-    /// execution.
+    /// The provider accepts nothing, and other providers take over. `back` is when it may accept
+    /// mail again; without a time, it returns when a probe succeeds. If `is_final`, it does not
+    /// return in this execution.
     Out {
         back: Option<Instant>,
         is_final: bool,
@@ -30,23 +30,23 @@ pub(in crate::pipeline::engine) enum Readiness {
 /// Why a provider accepts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::pipeline::engine) enum Absence {
-    /// The breaker is open.
+    /// The breaker is open after repeated failures.
     Failing(Refusal),
-    /// An operator must fix its configuration or account first.
+    /// An operator must first fix the provider's configuration or account.
     Stopped(Refusal),
     /// The provider has failed for longer than the retry period.
     GaveUp(Refusal),
     Capped(String),
-    /// An operator has paused it.
+    /// An operator has paused the provider.
     Paused(Pause),
     /// The provider asked for a pause longer than the retry period.
     LeftAlone(String),
-    /// The quota that it grants this account is used up.
+    /// The quota that the provider grants this account is used up.
     Exhausted(Refusal),
 }
 
 impl Absence {
-    /// The reason shown when a provider is bypassed.
+    /// The reason shown to the operator when other providers take over.
     pub(in crate::pipeline::engine) fn words(&self) -> String {
         let said =
             |refusal: &Refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
