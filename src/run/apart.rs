@@ -1,5 +1,5 @@
-//! Which earlier runs a run is compared with. Runs that sent real mail are compared with each
-//! other, and so are sandbox runs.
+//! Decides which earlier runs a run is compared with. Runs that sent real mail are compared with
+//! each other, and sandbox runs are compared with each other.
 
 use crate::config::Settings;
 use crate::ledger::record::UNREACHED;
@@ -16,7 +16,7 @@ pub(crate) fn sandboxes(settings: &Settings) -> Vec<String> {
         .collect()
 }
 
-/// The label of runs through these providers: runs with the same label are compared.
+/// The label of a run through these providers. Only runs with the same label are compared.
 pub(crate) fn of_providers<'a>(
     settings: &Settings,
     mut providers: impl Iterator<Item = &'a str>,
@@ -29,7 +29,7 @@ pub(crate) fn of_providers<'a>(
     }
 }
 
-/// The label of a run that has been planned.
+/// Returns the label of a run that has been planned.
 pub(crate) fn of_run(settings: &Settings, run: &Run) -> &'static str {
     if RunSettings::of(run).is_ok_and(|frozen| !frozen.reaches_list()) {
         UNREACHED

@@ -1,5 +1,5 @@
-//! The differences between a campaign's latest run and the inputs of a new send, and whether the
-//! send may continue in spite of them.
+//! Finds what differs between a campaign's latest run and the inputs of a new send, and decides
+//! whether the send may continue the campaign.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::run::context::Context;
 
-/// The inputs that differ from an earlier run of the campaign, for messages.
+/// Names the inputs that differ from an earlier run of the campaign.
 pub(crate) fn changes(
     run: &Run,
     list_fingerprint: &str,
@@ -27,14 +27,14 @@ pub(crate) fn changes(
     changed
 }
 
-/// What has changed, as a subject with its verb, for example `the list has`.
+/// The changed inputs as a subject with a verb, for example `the list has`.
 pub(crate) fn has(changed: &[&'static str]) -> String {
     format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
 }
 
-/// The refusal to continue a campaign with changed inputs; `None` if it may continue. `typed` is
-/// the `--campaign` argument for the hint. `is_named`: `--campaign` was given. `is_accepted`:
-/// `--accept-changes` was given.
+/// Builds the refusal to continue a campaign with changed inputs; `None` if the send may continue.
+/// `typed` is the `--campaign` argument for the hint. `is_named` is true if `--campaign` was given,
+/// `is_accepted` if `--accept-changes` was given.
 pub(crate) fn refusal(
     run: &Run,
     typed: &str,
@@ -75,7 +75,7 @@ pub(crate) fn refusal(
 }
 
 /// Warns, even under `-q`, if an unfinished run had recipients that are missing from the list of
-/// the new run that replaces it.
+/// the run that replaces it.
 pub(crate) async fn warn_of_left_out(
     context: &Context,
     ledger: &dyn Ledger,

@@ -1,5 +1,5 @@
 //! Keeps the CI report files up to date. If a command is refused or killed, the CI job must not
-//! find the report of an earlier command and take it for the new one.
+//! find the report of an earlier command and mistake it for the new one.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ struct Place {
 
 impl CiReports {
     /// Marks the CI reports of a starting command as unfinished. A file that may not be a report is
-    /// left alone for now; it is replaced after the command has checked the place.
+    /// not changed yet; it is replaced after the command has checked its path.
     pub(crate) fn begin(globals: &Globals, command: &Command) -> Self {
         let (reports, format, inputs) = asked(command);
         Self::of(globals, &reports, format, &inputs)
@@ -47,7 +47,7 @@ impl CiReports {
         own.add_state_dir(&base.join(".mailbatch"));
         inputs.iter().for_each(|input| own.add(&base.join(input), "an input of this command"));
         let places = forms.into_iter().filter_map(|(typed, format)| {
-            // The command itself refuses a place that it cannot write to.
+            // A path that cannot be written is refused by the command itself.
             let target = Target::of(&base.join(typed), &typed.shown(), &own).ok()?;
             Some(Place { typed: typed.to_owned(), format, target })
         });
@@ -56,7 +56,7 @@ impl CiReports {
             if !is_in_place(place.target.path())
                 && ci::is_replaceable(place.target.path(), place.format)
             {
-                // If the place cannot be written, remove the report of the earlier command. The
+                // If the report cannot be written, remove the report of the earlier command. The
                 // command itself reports the error.
                 if begin(&place.target, place.format).is_err() {
                     let _ = std::fs::remove_file(place.target.path());
@@ -66,8 +66,8 @@ impl CiReports {
         reports
     }
 
-    /// Writes the reason why a command ended into each report that the command has not written, or
-    /// has written as passed before it failed.
+    /// Writes why a command ended into each report that the command has not written, or that says
+    /// "passed" although the command failed later.
     pub(crate) fn end(&self, ended: Result<Exit>) -> Result<Exit> {
         for place in &self.places {
             place.end(&ended);
@@ -84,8 +84,8 @@ impl Place {
         };
         let (subject, why) = match (ended, content) {
             (Err(error), Content::Missing | Content::Unfinished | Content::Passing) => {
-                // An input refused before sending that is neither the message nor a suppression
-                // file is the list.
+                // Exit 4 without a subject means that a list was refused: refusals of the message
+                // and of a suppression file name their subject.
                 let list = (error.exit() == Exit::REFUSED).then_some(Subject::List);
                 (error.subject().or(list), format!("exit {}: {error}", error.exit().code()))
             }
@@ -106,8 +106,8 @@ impl Place {
     }
 }
 
-/// Writes a CI report that says that the command has not ended. The place must have been checked
-/// before.
+/// Writes a CI report that says that the command has not ended. The caller has checked that the
+/// file may be written.
 pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     if !is_for_ci(format) || is_in_place(target.path()) {
         return Ok(());
@@ -115,8 +115,8 @@ pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     report::write_text(target, format, &ci::unfinished(format, &ci::class(target.typed())))
 }
 
-/// The reports that a command was asked to write, the format if a flag names it, and the files that
-/// the command reads.
+/// Returns the reports that a command was asked to write, the format if a flag names it, and the
+/// files that the command reads.
 fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     match command {
         Command::Send(args) => {
@@ -142,7 +142,7 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
             let format = args.format.map(|format| match format {
                 ReportFormat::Junit => Format::Junit,
                 ReportFormat::Md => Format::Markdown,
-                // CI jobs do not read the other formats.
+                // CI jobs do not read reports in the other formats.
                 _ => Format::Csv,
             });
             (args.output.iter().map(PathBuf::as_path).collect(), format, Vec::new())
@@ -151,8 +151,8 @@ fn asked(command: &Command) -> (Vec<&Path>, Option<Format>, Vec<&Path>) {
     }
 }
 
-/// Writes into the CI reports on a command line that the command line is invalid. `typed` starts
-/// with the program's name.
+/// If the command line is invalid, writes that into the CI reports it names. `typed` starts with
+/// the program's name.
 pub(crate) fn refuse_command_line(typed: &[OsString], why: &str) {
     let sends =
         |argument: &OsString| ["send", "resume", "retry"].iter().any(|word| argument == word);
@@ -176,7 +176,7 @@ pub(crate) fn refuse_command_line(typed: &[OsString], why: &str) {
     let _ = CiReports::of(&globals, &reports, None, &others).end(Err(Error::usage(why)));
 }
 
-/// Splits a flag from the value after its `=`.
+/// Splits a flag at the `=` before its value.
 fn flag_and_value(argument: &OsStr) -> (&str, Option<&str>) {
     let text = argument.to_str().unwrap_or_default();
     match text.split_once('=') {

@@ -1,7 +1,7 @@
-//! Compares the inputs that a run was planned from with their present state.
+//! Compares the inputs that a run was planned from with the present inputs.
 //!
-//! A run continues from the ledger alone. Without this comparison, it would silently ignore a
-//! message or list that was corrected in the meantime.
+//! A run continues from the ledger alone. Without this comparison, it would silently ignore
+//! corrections that were made to the message or the list in the meantime.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -25,17 +25,17 @@ use crate::run::settings::RunSettings;
 /// The differences between a run's plan and the present inputs.
 #[derive(Default)]
 pub(crate) struct Changed {
-    /// One line for each difference, with the input that it is about.
+    /// One line for each difference, together with the input that differs.
     pub(crate) what: Vec<(&'static str, String)>,
-    /// Inputs that could not be compared and are used as planned.
+    /// Notes on inputs that could not be compared and are used as planned.
     pub(crate) notes: Vec<String>,
-    /// The run cannot continue as planned, because a provider has another kind now.
+    /// Whether a provider now has another kind, so that the run cannot continue as planned.
     pub(crate) cannot_go_as_planned: bool,
-    /// Suppression files that the configuration no longer names.
+    /// Suppression files of the run that are no longer in the configuration.
     pub(crate) suppression_files: Vec<PathBuf>,
 }
 
-/// The comparison of a run's planned inputs with the present ones.
+/// The data needed to compare a run's planned inputs with the present ones.
 pub(crate) struct Comparison<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
@@ -76,8 +76,8 @@ impl Comparison<'_> {
         Ok(changed)
     }
 
-    /// The suppression files that the configuration no longer names. If the workspace was moved or
-    /// copied, a file still counts as named if the configuration names the same relative path.
+    /// Returns the suppression files of the run that are no longer in the configuration. If the
+    /// workspace was moved or copied, files are compared by their path relative to the workspace.
     fn dropped(&self, inputs: &Inputs) -> Vec<PathBuf> {
         let settings = &self.context.settings;
         let root = &settings.workspace.root;
@@ -98,9 +98,9 @@ impl Comparison<'_> {
         inputs.suppression_files.iter().filter(|file| !is_named(file)).cloned().collect()
     }
 
-    /// Whether the workspace was in this directory when the run was planned. Runs of earlier
+    /// Whether `dir` was the workspace's directory when the run was planned. Runs of earlier
     /// versions did not record the directory. For them, the answer is yes if an input file was
-    /// below it and the workspace has a file at the same relative path.
+    /// below `dir` and the workspace has a file at the same relative path.
     fn lay_at(&self, inputs: &Inputs, dir: &Path) -> bool {
         if let Some(root) = &inputs.root {
             return root == dir;
@@ -122,7 +122,7 @@ impl Comparison<'_> {
         };
         let typed = match kept {
             Some(kept) => kept.clone(),
-            // Earlier versions did not record the arguments.
+            // Earlier versions did not record the flags of the send.
             None => {
                 MessageArgs { message: self.frozen.message_file.clone(), ..MessageArgs::default() }
             }
@@ -195,7 +195,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// How many rows were added, removed and changed since the run was planned.
+    /// Describes how many rows were added, removed and changed since the run was planned.
     async fn rows(&self, mut now: HashMap<u64, Vec<u64>>) -> Result<String> {
         let (mut removed, mut altered) = (0_u64, 0_u64);
         each_row(self.ledger, &self.run.id, |row| {
@@ -235,7 +235,8 @@ impl Comparison<'_> {
                 changed.cannot_go_as_planned = true;
             }
         }
-        // If `--provider` was given, the configuration does not choose.
+        // Compare with the provider that the configuration chooses, or with the one that
+        // `--provider` named.
         let Ok(chosen) = settings.chosen(target.provider.as_deref()) else { return };
         if chosen.label() != self.run.head.provider || RunRoute::of(&chosen) != self.frozen.route {
             let order = |route: &RunRoute| route.order.join(", ");

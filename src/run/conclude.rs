@@ -11,37 +11,37 @@ use crate::run::context::Context;
 use crate::run::reports::record_end;
 use crate::run::verdict::{self, ClosingOptions};
 
-/// The result of an execution.
+/// The result of an execution, for the summary.
 pub(crate) struct Conclusion {
     pub(crate) run: Run,
     pub(crate) standing: Standing,
-    /// Recipients submitted to a provider by this execution.
+    /// Recipients that this execution submitted to a provider.
     pub(crate) handed_over: u64,
     /// The exit codes that apply, each with its reason.
     pub(crate) earned: Vec<(Exit, String)>,
-    /// The command to type next; `None` if nothing is left to do.
+    /// The command that the operator should run next; `None` if nothing is left to do.
     pub(crate) next: Option<String>,
 }
 
-/// The consequences of the reason that stopped an execution.
+/// How an execution ends, depending on the reason that stopped it.
 #[derive(Debug, Default)]
 struct Stop {
     earned: Option<(Exit, String)>,
-    /// Why the remaining rows are held: the reason, and the detail shown for it.
+    /// The reason and the detail recorded for the rows that are held.
     held: Option<(Reason, String)>,
-    /// The command to type next.
+    /// The command that the operator should run next.
     next: Option<String>,
-    /// Recipients that wait for another attempt first become deferred.
+    /// Whether recipients that wait for another attempt become deferred before the rest is held.
     gives_up: bool,
-    /// The reason is a signal, so the text also says what happened to the batches on the wire.
+    /// Whether the reason is a signal. Then the text also says what happened to the batches on the
+    /// wire.
     is_signal: bool,
-    /// The error that the execution ends with, after the rows have been held.
+    /// The error to return after the rows have been held.
     error: Option<Error>,
 }
 
-/// The consequences of each reason to stop. `run` is the run's id, `resume` the command that
-/// continues it. It is long because it is a table with one
-/// entry per reason.
+/// Maps each reason to stop to its consequences. `run` is the run's id, `resume` the command that
+/// continues it. The function is long because it is a table with one entry per reason.
 fn stop(why: Why, run: &str, resume: &str) -> Stop {
     let ends = |exit: Exit, why: String, next: String, held: Option<(Reason, String)>| Stop {
         earned: Some((exit, why)),
@@ -70,8 +70,8 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
             format!("{resume}    # once the provider accepts mail again"),
             refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.words())),
         ),
-        // A recipient that a provider deferred has been tried for the whole retry period, even if
-        // the other providers failed for different reasons.
+        // The providers failed for the whole retry period, so recipients that wait for another
+        // attempt become deferred.
         Why::Failing(refusals) => Stop {
             gives_up: true,
             ..ends(
@@ -81,7 +81,8 @@ fn stop(why: Why, run: &str, resume: &str) -> Stop {
                 refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.words())),
             )
         },
-        // The judgement of the canary counted the waiting recipients as failures.
+        // Recipients that wait for another attempt were counted as failures of the canary, so they
+        // become deferred.
         Why::CanaryFailed(evidence) => Stop {
             gives_up: true,
             ..ends(
@@ -147,9 +148,9 @@ pub(crate) struct Ending<'a> {
     pub(crate) is_listening: bool,
     /// Exit 9 if there was no recipient to send to.
     pub(crate) error_on_empty: bool,
-    /// The command that reopens the same recipients, if `resume` would not.
+    /// The command that reopens the same recipients, if `resume` would not reopen them.
     pub(crate) again: Option<&'a str>,
-    /// The state of the run's rows when the execution began.
+    /// The numbers of rows by outcome when the execution began.
     pub(crate) before: &'a Standing,
 }
 
@@ -180,8 +181,8 @@ impl Ending<'_> {
             earned.push((Exit::EMPTY, "no recipient was left to send to".to_owned()));
         }
         if let Some(error) = stop.error {
-            // The ledger file was lost, but this process still has it open and complete: the report
-            // written from it names each recipient that was reached.
+            // The ledger file was removed, but this process still has it open. The report is
+            // written from it and lists each recipient that was reached.
             return Err(error);
         }
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
@@ -191,8 +192,10 @@ impl Ending<'_> {
             .map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() })
             .collect();
         ledger.finish(id, state, verdict::most_telling(&earned).code(), reasons).await?;
-        let run =
-            ledger.run(id).await?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
+        let run = ledger
+            .run(id)
+            .await?
+            .ok_or_else(|| Error::internal(format!("run {id} is not in the ledger")))?;
         record_end(self.context, ledger, &run).await?;
         let next = match (left, stop.next, self.again) {
             (0, Some(_), Some(again)) => Some(again.to_owned()),
@@ -211,14 +214,14 @@ fn refuse_wrong_sum(id: &str, before: &Standing, after: &Standing) -> Result<()>
         return Ok(());
     }
     Err(Error::internal(format!(
-        "run {id} does not add up: {rows} rows went in, the ledger now has {total}, {open} of them open"
+        "run {id} does not add up: it was planned with {rows} rows, but the ledger now has {total} rows, {open} of them without an outcome"
     ))
     .hint(
         "the ledger may be damaged: check it with `sqlite3 .mailbatch/ledger.db 'PRAGMA integrity_check'`, and restore it from a backup",
     ))
 }
 
-/// What happened to the batches that were on the wire when the signal arrived.
+/// Describes what happened to the batches that were on the wire when the signal arrived.
 fn on_the_wire(id: &str, before: &Standing, after: &Standing) -> String {
     let unknown = |standing: &Standing| standing.tally.get(Outcome::Unknown);
     match unknown(after).saturating_sub(unknown(before)) {
@@ -229,7 +232,7 @@ fn on_the_wire(id: &str, before: &Standing, after: &Standing) -> String {
     }
 }
 
-/// The signal that ended an execution, for messages.
+/// Describes the signal that ended an execution.
 fn signal_words(exit: Exit) -> &'static str {
     match exit {
         Exit::HUNG_UP => "the terminal was closed (SIGHUP)",
@@ -246,7 +249,8 @@ fn attempted(standing: &Standing) -> u64 {
         .sum()
 }
 
-/// For each provider: its name, `did`, and the code and text of its refusal.
+/// Joins the refusals of providers into one text: each with the provider's name, `did`, and the
+/// code and text of the refusal.
 fn each(refusals: &[(String, Refusal)], did: &str) -> String {
     let in_words = |(name, refusal): &(String, Refusal)| {
         format!("{name} {did}: {}", format!("{} {}", refusal.code, refusal.detail).trim())

@@ -21,12 +21,12 @@ pub(crate) fn eprintln_quietly(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible_lines(line));
 }
 
-/// Whether an operator can be asked: standard input and standard error are terminals.
+/// Whether an operator can be asked: standard input and standard error must both be terminals.
 pub(crate) fn has_person() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a yes-or-no question on the terminal; any answer but yes counts as no.
+/// Asks a yes-or-no question on the terminal. Any answer except yes counts as no.
 pub(crate) fn ask(question: &str) -> bool {
     // Standard error is not locked while waiting for the answer, because other threads may write to
     // it.

@@ -1,4 +1,5 @@
-//! What most commands need: the settings, access to the ledger, and output to the operator.
+//! The data that most commands need: the settings, access to the ledger, and output to the
+//! operator.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -51,13 +52,14 @@ impl Context {
         })
     }
 
-    /// Opens the ledger of a workspace that has lost an earlier one; creates it if it does not
-    /// exist.
+    /// Opens the ledger of a workspace whose earlier ledger was lost, and finds what remains of the
+    /// lost one. Creates the ledger if it does not exist.
     pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<dyn Ledger>, Remains, Loss)> {
         Ok(ledger::open_after_loss(&self.settings.workspace.state_dir)?)
     }
 
-    /// Why the state directory cannot be written; `None` if it can. Changes nothing on disk.
+    /// Returns why the state directory cannot be written; `None` if it can. Changes nothing on
+    /// disk.
     pub(crate) fn unwritable_state(&self) -> Option<String> {
         access::denied(&self.settings.workspace.state_dir, Need::Write)
             .map(|denied| self.unwritable(&denied))
@@ -89,8 +91,8 @@ impl Context {
     }
 
     /// Refuses to create a second ledger if the configuration file is a link into another workspace
-    /// that has one: neither ledger would know the recipients reached by the other. If both ledgers
-    /// exist already, this is only a warning.
+    /// that has a ledger. Otherwise, neither ledger would know the recipients reached by the other.
+    /// If both ledgers exist already, this is only a warning.
     pub(crate) fn refuse_second_ledger(&self) -> Result<()> {
         let workspace = &self.settings.workspace;
         let Some(other) = workspace.behind_link() else { return Ok(()) };
@@ -123,18 +125,17 @@ impl Context {
         Ok(ledger::open_copy(&self.settings.workspace.state_dir)?)
     }
 
-    /// As `ledger_to_read`, with exit 2 if the workspace has sent nothing.
+    /// Opens the ledger for a command that only reads; exit 2 if the workspace has sent nothing.
     pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<dyn Ledger>> {
         self.ledger_to_read()?.ok_or_else(nothing_sent)
     }
 
-    /// Returns the ledger for another look. A copy is made again, because it shows the state at the
-    /// time of copying.
+    /// Returns a ledger that shows the present state: the same one, or a new copy if it is a copy.
     pub(crate) fn read_on(&self, ledger: Arc<dyn Ledger>) -> Result<Arc<dyn Ledger>> {
         if ledger.is_copy() { self.used_ledger_to_read() } else { Ok(ledger) }
     }
 
-    /// The run called `name`; the newest run without a name or for `latest`.
+    /// Finds the run called `name`. Without a name, or for `latest`, finds the newest run.
     pub(crate) async fn run(&self, ledger: &dyn Ledger, name: Option<&str>) -> Result<Run> {
         let found = match name {
             Some(name) if name != "latest" => ledger.run(name).await?,
@@ -175,7 +176,7 @@ impl Context {
             ..MessageKeys::default()
         };
         let mut body_folder = workspace.path_from_config("");
-        // A path with a template in it is one of the body: each row chooses its file.
+        // A path that contains a template is the path of the body: each row chooses its file.
         let file = match (&args.message, named) {
             (Some(file), _) => match file.to_str().filter(|file| is_template(file)) {
                 Some(template) => {
@@ -200,13 +201,13 @@ impl Context {
         Ok((message, source))
     }
 
-    /// The signer of unsubscribe links, if the configuration has a key.
+    /// Returns the signer of unsubscribe links, if the configuration has a key.
     pub(crate) fn links(&self) -> Result<Option<Links>> {
         Ok(self.settings.unsubscribe_key()?.as_ref().map(Links::new))
     }
 
-    /// As `suppressions`, for a run: also records which files have entries, to detect a file that
-    /// is empty later.
+    /// Loads the suppressed addresses for a run, and records which files have entries, so that a
+    /// file that is empty later is detected.
     pub(crate) async fn suppressions_of_run(
         &self,
         more: &[std::path::PathBuf],
@@ -340,12 +341,13 @@ impl Context {
         console::has_person()
     }
 
-    /// Asks a yes-or-no question on the terminal; any answer but yes counts as no.
+    /// Asks a yes-or-no question on the terminal. Any answer except yes counts as no.
     pub(crate) fn ask(&self, question: &str) -> bool {
         console::ask(question)
     }
 
-    /// Adds the given `-C` and `-c` to a command, so that it works from the current directory.
+    /// Adds the given `-C` and `-c` to a command, so that the command works from the current
+    /// directory.
     pub(crate) fn command(&self, command: &str) -> String {
         let quoted = |path: &Path| {
             let text = path.shown();
@@ -365,7 +367,7 @@ fn nothing_sent() -> Error {
         .hint("start with `mailbatch send LIST`")
 }
 
-/// Iterates over all suppressions in the ledger with their numbers, reading page by page; only for
+/// Iterates over all suppressions in the ledger with their numbers, page by page. Call it only on
 /// threads that may block. Stops after the first error.
 pub(crate) fn learned(
     ledger: &dyn Ledger,
@@ -393,7 +395,7 @@ pub(crate) fn learned(
     })
 }
 
-/// The column indexes of a run's lists, for rendering.
+/// Returns the column indexes of a run's lists, which rendering needs.
 pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
     run.columns
         .iter()
@@ -401,7 +403,7 @@ pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
         .collect()
 }
 
-/// Whether a path is a template, by which each row chooses a file.
+/// Whether a path is a template, so that each row chooses its file.
 fn is_template(path: &str) -> bool {
     path.contains("{{") || path.contains("{%")
 }

@@ -1,5 +1,5 @@
-//! Decides how `resume` and `retry` treat inputs that have changed since the run was planned:
-//! without `--as-planned` or `--accept-changes` they stop.
+//! Decides how `resume` and `retry` treat inputs that have changed since the run was planned.
+//! Without `--as-planned` or `--accept-changes`, both stop.
 
 use std::path::PathBuf;
 
@@ -14,13 +14,14 @@ use crate::run::settings::RunSettings;
 
 /// How a run continues.
 pub(crate) enum GoesOn {
-    /// From the ledger alone. The listed suppression files are used in addition.
+    /// From the ledger alone. The listed suppression files are used in addition to the configured
+    /// ones.
     AsPlanned(Vec<PathBuf>),
-    /// With a new plan for the recipients not yet reached, from the present inputs.
+    /// With a new plan, made from the present inputs, for the recipients that were not reached.
     Anew(Box<SendArgs>),
 }
 
-/// Compares the inputs, and stops with exit 14 if one differs and no flag says which version to
+/// Compares the inputs. Stops with exit 14 if an input differs and no flag says which version to
 /// use. `command` is the command as typed, for example `resume RUN`.
 pub(crate) async fn decide(
     context: &Context,
@@ -47,12 +48,12 @@ pub(crate) async fn decide(
     }
     if typed.as_planned && !changed.cannot_go_as_planned {
         context.note(&format!(
-            "mailbatch: run {} continues as planned, with message {}; these changes are not used:\n{}",
+            "mailbatch: run {} continues as planned, with message {}; these changes are ignored:\n{}",
             run.id,
             run.message_version(),
             lines(&changed)
         ));
-        // A file that no longer exists cannot be used.
+        // Suppression files that no longer exist are left out.
         return Ok(GoesOn::AsPlanned(
             changed.suppression_files.into_iter().filter(|file| file.exists()).collect(),
         ));
@@ -89,8 +90,8 @@ fn differs(context: &Context, run: &Run, changed: &Changed, command: &str) -> Er
     })
 }
 
-/// The refusal if the remaining recipients cannot be planned again, because the list cannot be
-/// read.
+/// Builds the refusal if the list cannot be read, so that the remaining recipients cannot be
+/// planned again.
 fn no_list(context: &Context, run: &Run, typed: &str, changed: &Changed) -> Error {
     let id = &run.id;
     let rest =

@@ -1,9 +1,8 @@
 //! `send --dry-run`: every step except sending. It writes only its output and the requested CI
 //! reports.
 //!
-//! The rule it keeps: no second copy of the rules about earlier runs. The ledger computes what a
-//! new run would carry over, and the rows of a run that the send would continue are read as they
-//! are.
+//! Invariant: no second copy of the rules about earlier runs. The ledger computes what a new run
+//! would carry over, and the rows of a run that the send would continue are read as they are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +24,8 @@ use crate::run::reports::{each_row, format_of};
 use crate::run::request::SendRequest;
 use crate::suppression::Suppressions;
 
-/// Reads, screens and renders everything. Prints what a send would do, and how long it would take
-/// under the limits.
+/// Reads, screens and renders everything. Prints what a send would do, and how long sending would
+/// take under the limits.
 pub(crate) async fn run(
     request: &SendRequest<'_>,
     ledger: Option<Arc<dyn Ledger>>,
@@ -75,7 +74,7 @@ pub(crate) async fn run(
     Ok(Exit::OK)
 }
 
-/// The query that asks the ledger which outcomes of earlier runs a new run would carry over.
+/// Builds the query that asks the ledger which outcomes of earlier runs a new run would keep.
 fn query(request: &SendRequest<'_>, people: Vec<PlannedPerson>) -> CarryQuery {
     CarryQuery {
         campaign: request.campaign.id.clone(),
@@ -85,10 +84,10 @@ fn query(request: &SendRequest<'_>, people: Vec<PlannedPerson>) -> CarryQuery {
     }
 }
 
-/// A summary of the planned rows for the prediction.
+/// The planned rows, as far as the prediction needs them.
 #[derive(Default)]
 struct Planned {
-    /// Whether to keep the rows: only if outcomes of earlier runs may apply.
+    /// Whether to keep the rows in memory, which is needed if outcomes of earlier runs may apply.
     is_kept: bool,
     people: Vec<PlannedPerson>,
     /// The planned provider of each of `people`, as an index into `providers`.
@@ -120,9 +119,9 @@ impl Planned {
 
 /// The predicted result of a send.
 struct Prediction {
-    /// The outcomes of the screening, without those that earlier runs determine.
+    /// How many rows have which outcome after screening, except for outcomes from earlier runs.
     tally: Tally,
-    /// Recipients whose outcome an earlier run of the campaign determines.
+    /// Recipients that keep the outcome of an earlier run of the campaign.
     earlier: u64,
     by_provider: BTreeMap<String, u64>,
     /// Recipients that would be submitted to a provider.
@@ -139,7 +138,7 @@ impl Prediction {
     }
 }
 
-/// Predicts the result with the ledger's knowledge of the campaign.
+/// Predicts the result of a send, including the outcomes that the ledger has for the campaign.
 async fn predict(
     request: &SendRequest<'_>,
     ledger: &dyn Ledger,
@@ -167,8 +166,8 @@ async fn predict(
     let retries = request.args.sending.on_unknown == OnUnknown::Retry;
     for ((outcome, is_open), through) in outcomes.into_iter().zip(is_open).zip(through) {
         match outcome {
-            // Reopened recipients are counted after the limit has been applied, because the limit
-            // does not cover them.
+            // Recipients that were reopened are added after the limit has been applied, because the
+            // limit does not cover them.
             Some(Outcome::Unknown) if retries => opened_again += 1,
             Some(_) => earlier += 1,
             None if is_open => *by_provider.entry(providers[through].clone()).or_default() += 1,
@@ -183,8 +182,8 @@ async fn predict(
     Ok(prediction)
 }
 
-/// The recipients that a send would reopen in an unfinished run, by provider. Recipients suppressed
-/// since then are left out.
+/// Counts the recipients that a send would reopen in an unfinished run, by provider. Recipients
+/// suppressed since then are left out.
 async fn left_of(
     request: &SendRequest<'_>,
     ledger: &dyn Ledger,
@@ -213,7 +212,7 @@ async fn left_of(
 }
 
 impl Prediction {
-    /// The number of recipients in the canary; `None` without a canary.
+    /// Returns the number of recipients in the canary; `None` without a canary.
     fn canary(&self, request: &SendRequest<'_>) -> Option<u64> {
         let size = request.args.canary.or(request.context.settings.canary.size);
         size.map(|size| size.of(self.would_send))
@@ -275,7 +274,7 @@ impl Prediction {
                 format!("under the limits this takes {time:#} or longer\n")
             }
             None => {
-                "no rate and no cap is configured: as fast as the provider accepts it\n".to_owned()
+                "no rate and no cap is configured: mail is sent as fast as the provider accepts it\n".to_owned()
             }
         });
         for note in request.message.lint().iter().chain(notes) {
@@ -284,7 +283,8 @@ impl Prediction {
         Ok(text)
     }
 
-    /// How long the slowest provider needs for its recipients; `None` if no provider has a limit.
+    /// Returns how long the slowest provider needs for its recipients; `None` if no provider has a
+    /// limit.
     fn seconds_under_limits(&self, request: &SendRequest<'_>) -> Result<Option<u64>> {
         let mut longest: Option<u64> = None;
         let open: u64 = self.by_provider.values().sum();
@@ -308,8 +308,8 @@ impl Prediction {
     }
 }
 
-/// Writes the results into the requested CI reports. Returns a note for each report of another
-/// format, because such a report would list outcomes that do not exist in a dry run.
+/// Writes the results into the requested CI reports. Returns a note for each requested report of
+/// another format, because a dry run has no outcomes to list in it.
 fn write_checks(
     request: &SendRequest<'_>,
     survey: &Survey,
@@ -326,7 +326,7 @@ fn write_checks(
             ));
             continue;
         }
-        // The place was checked before the lists were read.
+        // The path of the report was checked before the lists were read.
         let target =
             Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
         let text = ci::dry_run(
@@ -341,7 +341,7 @@ fn write_checks(
     Ok(notes)
 }
 
-/// The note about people who received the message under another campaign.
+/// Returns a note about people who received the message under another campaign.
 async fn twice(
     ledger: &dyn Ledger,
     request: &SendRequest<'_>,

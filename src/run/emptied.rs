@@ -1,5 +1,5 @@
-//! Detects a suppression file that had entries in an earlier run and is empty now, as after a
-//! failed export.
+//! Detects a suppression file that had entries in an earlier run and is empty now, for example
+//! after a failed export.
 
 use jiff::Timestamp;
 
@@ -8,13 +8,13 @@ use crate::ledger::{Fact, Ledger};
 use crate::model::error::{Error, Result};
 use crate::suppression::Suppressions;
 
-/// The kind of the fact that a file had entries in an earlier run. Its subject is the path, its
-/// value the number of entries.
+/// The kind of the fact that a suppression file had entries in an earlier run. Its subject is the
+/// path, its value the number of entries.
 const KIND: &str = "suppression_file";
 
-/// Refuses a file without header and entries if it had entries in an earlier run: the export may
-/// have failed, and its addresses must not be mailed. If the ledger cannot be read, nothing is
-/// refused.
+/// Refuses a suppression file that is empty, even without a header, if it had entries in an earlier
+/// run. The export may have failed, and the missing addresses must not be mailed. If the ledger
+/// cannot be read, nothing is refused.
 pub(crate) async fn refuse(
     workspace: &Workspace,
     loaded: &Suppressions,
@@ -45,7 +45,7 @@ pub(crate) async fn remember(
     let known = ledger.recall(KIND).await?;
     for (file, entries) in loaded.held().iter().filter(|(_, entries)| *entries > 0) {
         let subject = workspace.shown(file);
-        // Written once per file, not once per run.
+        // The fact is written once per file, not once per run.
         if known.iter().all(|fact| fact.subject != subject) {
             let fact = Fact {
                 kind: KIND.to_owned(),

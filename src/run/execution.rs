@@ -46,8 +46,8 @@ pub(crate) struct Execution<'a> {
     /// The workspace's secret key.
     pub(crate) secret: [u8; 32],
     pub(crate) notes: Vec<String>,
-    /// The command that reopens the same recipients, if `resume` would not: a recipient that keeps
-    /// its earlier outcome is not held.
+    /// The command that reopens the same recipients, if `resume` would not reopen them because they
+    /// got their earlier outcome back.
     pub(crate) again: Option<String>,
 }
 
@@ -58,8 +58,8 @@ impl Execution<'_> {
         let (context, ledger, run) = (self.context, Arc::clone(&self.ledger), self.run.clone());
         let ended = self.execute().await;
         if ended.is_err() {
-            // Write the run's record and report even after an error: another file may have replaced
-            // the ledger. If this fails too, the next command about the run writes them.
+            // Write the run's record and report even after an error, because the ledger file may
+            // have been replaced. If this fails too, the next command about the run writes them.
             let _ = record_end(context, &*ledger, &run).await;
             let _ = rewrite_report(context, ledger.as_ref(), &run.id).await;
         }
@@ -106,14 +106,14 @@ impl Execution<'_> {
             "sending begins"
         );
         forget_report(self.context, &self.run)?;
-        // Run on one of the runtime's own threads, where socket events need no transfer between
-        // threads.
+        // The loop runs on one of the runtime's own threads, where socket events need no transfer
+        // between threads.
         let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
         let why =
             executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
         parts.progress.finish();
-        // Write the answers to disk in every case, including after a second Ctrl-C or a failed
-        // task. If the write fails, more outcomes are unknown.
+        // Flush the answers to disk in every case, including after a second Ctrl-C or a failed
+        // task. If the flush fails, more outcomes are unknown.
         let _ = parts.trace.flush();
         let why = match why {
             Err(error) => return Err(error),
@@ -135,7 +135,7 @@ impl Execution<'_> {
         };
         let conclusion = ending.conclude(why).await?;
         if let Ok(trace) = Arc::try_unwrap(trace) {
-            // A trace file that cannot be removed does no harm: its batches are settled.
+            // A trace file that cannot be removed does no harm, because its batches are settled.
             let _ = trace.remove();
         }
         let summary = Summary {
@@ -143,14 +143,14 @@ impl Execution<'_> {
             ledger: self.ledger.as_ref(),
             options: &options,
             frozen: &self.frozen,
-            // Only a retry gives recipients their earlier outcome back.
+            // Only a retry restores earlier outcomes.
             gave_back_since: self.again.is_some().then_some(since),
             elapsed: started.elapsed(),
         };
         summary.print(conclusion, self.notes).await
     }
 
-    /// Asks once on a terminal before sending to more than a hundred real recipients.
+    /// Asks once, on a terminal, before sending to more than a hundred real recipients.
     fn confirmed(&self, before: &Standing) -> Result<bool> {
         const MANY: u64 = 100;
         let open = before.tally.open;
@@ -169,7 +169,7 @@ impl Execution<'_> {
             .ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
-    /// The configured canary settings, overridden by the command's flags.
+    /// Returns the configured canary settings, overridden by the command's flags.
     fn canary(&self) -> CanarySettings {
         let configured = self.context.settings.canary.clone();
         let flags = self.sending;

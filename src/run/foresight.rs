@@ -1,4 +1,5 @@
-//! Predicts for `check` what a send would refuse because of earlier runs. Changes nothing.
+//! Predicts for `check` what a send would refuse because of earlier runs. Changes nothing in the
+//! workspace.
 
 use std::path::PathBuf;
 
@@ -12,12 +13,12 @@ use crate::run::changes::{changes, is_abandoned, refusal};
 use crate::run::context::Context;
 use crate::run::overlap::Question;
 
-/// A finding about earlier runs.
+/// A conflict with earlier runs.
 pub(crate) struct Foreseen {
     pub(crate) rule: &'static str,
     pub(crate) what: String,
     pub(crate) fix: String,
-    /// The refusal of a send without a terminal; `None` if it would only warn.
+    /// The refusal that a send without a terminal would print; `None` if the send would only warn.
     pub(crate) refusal: Option<Error>,
 }
 
@@ -45,7 +46,8 @@ pub(crate) async fn look(
 ) -> Result<Option<Foreseen>> {
     let is_named = target.campaign.is_some();
     if !is_named && lists.iter().any(|list| list.as_os_str() == "-") {
-        // A send from standard input needs `--campaign`, so nothing can be said without it.
+        // A send from standard input needs `--campaign`. Without it, the campaign is not known and
+        // no conflict can be predicted.
         return Ok(None);
     }
     let env = context.settings.env.as_deref();
@@ -56,7 +58,7 @@ pub(crate) async fn look(
     if let Some(run) = ledger.latest_run(&campaign.id, env).await? {
         let changed = changes(&run, list_fingerprint, &fingerprint);
         if changed.is_empty() && !is_abandoned(ledger, &run).await? {
-            // The send would continue that run, or have nothing to do.
+            // A send would continue that run, or have nothing to do.
             return Ok(None);
         }
         let typed = argument(&typable(ledger, &run.head.campaign).await?);

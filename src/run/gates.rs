@@ -1,5 +1,5 @@
-//! The rules that an execution judges its canary by, and the gates that earlier executions have
-//! latched.
+//! Decides how an execution's canary is judged and whether its bounces and complaints will be
+//! known. Also refuses to continue a run that a failed canary or a pause rule has stopped.
 
 use std::time::Duration;
 
@@ -14,28 +14,27 @@ use crate::model::pause::Watched;
 use crate::pipeline::CanaryRule;
 use crate::run::context::Context;
 
-/// How long to wait for bounces and complaints if a source reports them and no setting gives the
-/// time.
+/// The default wait for bounces and complaints, if a source reports them.
 const WAIT: Duration = Duration::from_secs(15 * 60);
-/// A source that reported something within this time is expected to report again.
+/// If a source has reported something within this time, it is expected to report again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
 
-/// Where bounces and complaints about an execution come from.
+/// The source that reports the bounces and complaints of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FeedbackSource {
-    /// The sandbox, which reports them with its replies.
+    /// The sandbox provider, which reports bounces and complaints with its replies.
     Sandbox,
-    /// Mail or an event log that was ingested recently.
+    /// Mail or event logs, if some were ingested recently.
     Events,
-    /// A webhook listener that is running now, in this process or another.
+    /// A webhook listener that is running now, in this process or another one.
     Endpoint,
-    /// No source: only the provider's replies are known.
+    /// There is no source: only the provider's replies are known.
     Nothing,
 }
 
 impl FeedbackSource {
-    /// Finds the source. Recent webhooks do not count: without a running listener, no more will
-    /// arrive.
+    /// Finds the source. Webhooks received recently do not count, because without a running
+    /// listener no more will arrive.
     pub(crate) async fn find(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
         let settings = &context.settings;
         if settings
@@ -53,7 +52,8 @@ impl FeedbackSource {
     }
 }
 
-/// The rules for a run's canary. `route` is the configured route, if the run uses it.
+/// Returns the rules for judging a run's canary. `route` is the configured route, if the run uses
+/// it.
 pub(crate) fn canary_rule(
     canary: &CanarySettings,
     feedback: FeedbackSource,
@@ -67,7 +67,7 @@ pub(crate) fn canary_rule(
         max_complained: canary.max_complained,
         wait,
         wait_complained: canary.wait_complained.unwrap_or(wait),
-        // An operator who configures a wait has a source that reports.
+        // An operator who configures a wait is assumed to have a source.
         has_feedback: feedback != FeedbackSource::Nothing || !wait.is_zero(),
         lacks_bounces: feedback == FeedbackSource::Nothing
             && canary.require == Some(CanaryRequires::Bounces),
@@ -76,9 +76,9 @@ pub(crate) fn canary_rule(
     }
 }
 
-/// Warnings before an execution starts, even under `-q`: the gates and pause rules that cannot work
-/// because no source reports bounces. There is no warning about the canary if a wait is set, or if
-/// `require = "replies"` is set.
+/// Returns warnings, shown even under `-q`, about gates and pause rules that cannot work because no
+/// source reports bounces. There is no warning about the canary if a wait is set, or if `require =
+/// "replies"` is set.
 pub(crate) fn inert(
     context: &Context,
     feedback: FeedbackSource,
@@ -114,7 +114,8 @@ pub(crate) fn inert(
     notes
 }
 
-/// Repeats the refusal of a latched gate; returns `Ok` if the gate is open.
+/// Refuses to continue a run that a failed canary or a pause rule has stopped, or that waits for
+/// the operator's decision.
 pub(crate) fn latched(run: &Run) -> Result<()> {
     let next =
         format!("mailbatch resume {} --continue sends the rest, --abandon closes the run", run.id);

@@ -1,5 +1,5 @@
-//! The inputs that a run was planned from: its flags, and digests of its files. They are frozen
-//! with the run for a later comparison.
+//! The flags that a run was planned with, and digests of its input files. They are stored with the
+//! run for a later comparison.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,18 +14,19 @@ use crate::config::Settings;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-/// The version of the stored form; later versions only add to it.
+/// The version of the stored form. Later versions only add fields.
 const VERSION: u32 = 1;
 
-/// The inputs of a run's plan that are not stored elsewhere in the run.
+/// The inputs of a run's plan that the run does not store elsewhere.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Inputs {
     v: u32,
-    /// The flags that affect recipients or content, as they can be typed, with absolute paths.
+    /// The flags that affect recipients or content, in the form that can be typed, with absolute
+    /// paths.
     flags: Vec<String>,
-    /// A digest of each list's bytes, if the list is a file.
+    /// A digest of each list that is a file.
     pub(crate) lists: Vec<(PathBuf, String)>,
-    /// Each provider with its kind.
+    /// The name and the kind of each provider.
     pub(crate) kinds: Vec<(String, String)>,
     /// The configured suppression files.
     pub(crate) suppression_files: Vec<PathBuf>,
@@ -45,7 +46,7 @@ impl Inputs {
         let digest = |path: &PathBuf| {
             let digest =
                 digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
-            // Links are resolved, so that a link that changes later does not look like a corrected
+            // Links are resolved, so that changing a link later does not look like a change to the
             // list.
             Ok((path.canonicalize().unwrap_or_else(|_| path.clone()), digest))
         };
@@ -61,7 +62,7 @@ impl Inputs {
         })
     }
 
-    /// The arguments of the send, with these lists.
+    /// Rebuilds the arguments of the send, with these lists.
     pub(crate) fn send_args(&self, lists: &[PathBuf]) -> Result<SendArgs> {
         let lists = lists.iter().map(|path| path.as_os_str().to_owned());
         let words = ["mailbatch".into(), "send".into()]
@@ -87,7 +88,7 @@ fn kinds(settings: &Settings, providers: &[&str]) -> Vec<(String, String)> {
     providers.iter().filter_map(kind).collect()
 }
 
-/// The flags of a send that affect recipients or content, as they can be typed.
+/// Returns the flags of a send that affect recipients or content, in the form that can be typed.
 pub(crate) fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
     let at = |path: &Path| settings.workspace.path_from_arguments(path).display().to_string();
     let reading = &args.list.reading;
@@ -136,7 +137,7 @@ pub(crate) fn flags(settings: &Settings, args: &SendArgs) -> Vec<String> {
     flags
 }
 
-/// A digest of a file's bytes.
+/// Computes a digest of a file's bytes.
 pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut digest = Xxh3::new();

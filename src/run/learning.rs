@@ -7,15 +7,15 @@ use crate::pipeline::{Learn, keep_unlearned};
 use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
-/// Where learned suppressions are written; `None` if none are learned. Mail that is redirected or
-/// goes to a provider's sandbox proves nothing about the recipients.
+/// Where learned suppressions are written; `None` if suppressions are not learned. Redirected mail,
+/// and mail to a provider's sandbox, proves nothing about the recipients.
 pub(crate) fn learn(context: &Context, frozen: &RunSettings, no_learn: bool) -> Option<Learn> {
     (!no_learn && frozen.reaches_list())
         .then(|| Learn { file: context.settings.suppression_files.first().cloned() })
 }
 
-/// Settles the open claims of a process that has ended, after recording the suppressions in the
-/// answers that it had read. The caller holds the campaign's lock.
+/// Settles the open claims of a process that has ended. First records the suppressions that follow
+/// from the answers in the trace of that process. The caller holds the campaign's lock.
 pub(crate) async fn recover(
     context: &Context,
     ledger: &dyn Ledger,

@@ -8,7 +8,7 @@ use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::run::context::Context;
 
-/// Does `work`, with the endpoint running meanwhile if `wanted`.
+/// Does `work`. If `wanted`, the web endpoint runs meanwhile.
 pub(crate) async fn beside(
     context: &Context,
     ledger: &Arc<dyn Ledger>,

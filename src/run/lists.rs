@@ -1,4 +1,4 @@
-//! What the commands that read lists share: reading options, thresholds for refusal, and notes.
+//! Shared by the commands that read lists: reading options, thresholds for refusal, and notes.
 
 use std::path::PathBuf;
 
@@ -65,26 +65,25 @@ pub(crate) fn agreed_to_guesses(context: &Context, lists: &Lists) -> Result<bool
         let reader = Lists::open(source, name, &options)?;
         let Some(guess) = reader.guess() else { continue };
         if !context.ask(&format!(
-            "{name} {}\nis the text right, and may it be mailed like this?",
+            "{name} {}\nis this text correct, and may it be mailed like this?",
             guess.message()
         )) {
-            return Err(
-                Error::refused(format!("{name}: its encoding is not known")).hint(guess.hint())
-            );
+            return Err(Error::refused(format!("{name}: the encoding of the list is not known"))
+                .hint(guess.hint()));
         }
         agreed = true;
     }
     Ok(agreed)
 }
 
-/// Names the lists that add no recipient, even under `-q`: a cron job with an empty export succeeds
-/// and sends nothing.
+/// Warns about the lists that add no recipient, even under `-q`, because a cron job with an empty
+/// export succeeds and sends nothing.
 pub(crate) fn say_without_rows(context: &Context, survey: &Survey) {
     survey.without_rows().iter().for_each(|line| context.warn(line));
 }
 
-/// Names the lists that add no recipient. Under `-q`, which hides the other notes, also prints the
-/// notes that explain who is mailed.
+/// Warns about the lists that add no recipient. Under `-q`, which hides the other notes, also
+/// prints the notes that affect which recipients are mailed.
 pub(crate) fn say_decisive(context: &Context, survey: &Survey) {
     say_without_rows(context, survey);
     if context.globals.quiet {
@@ -92,7 +91,7 @@ pub(crate) fn say_decisive(context: &Context, survey: &Survey) {
     }
 }
 
-/// The notes about reading the lists.
+/// Returns the notes from reading the lists.
 pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
     let guessed = survey.guesses.iter().map(|(list, guess)| {
         format!("{list} is read as {}, a guess that was agreed to", guess.label())

@@ -1,7 +1,7 @@
-//! Looks up recipients with an unknown outcome in the providers' logs. `reconcile` asks once. The
-//! next start asks again if the provider was still processing the mail.
+//! Looks up recipients with an unknown outcome in the providers' logs. `reconcile` asks once. If
+//! the provider was still processing the mail, the next start asks again.
 //!
-//! The rules it keeps: it only queries and never sends mail, and a log entry that proves nothing
+//! Invariants: the lookup only queries and never sends mail, and a log entry that proves nothing
 //! settles no recipient.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -62,8 +62,8 @@ pub(crate) async fn look_up(
                 settled: Settled::Final(logged.verdict),
                 evidence: format!("the log of {name}: {}", logged.words),
             }),
-            // A log may lag behind or drop entries: a message that is not in it may have been
-            // accepted all the same.
+            // A log may lag behind or drop entries, so a message that is missing from it may still
+            // have been accepted.
             Ok(None) => {}
             Err(trouble) => {
                 asked.trouble = Some(trouble);
@@ -98,9 +98,9 @@ pub(crate) async fn keep_what_it_teaches(
     if learned.is_empty() { Ok(()) } else { keep_learned(ledger, &learn, learned).await }
 }
 
-/// Looks up recipients that a provider had accepted and was still processing when the previous
-/// process ended. It continues for as long after the claim as that process would have, and asks at
-/// least once. The caller holds the campaign's lock.
+/// Looks up recipients whose mail a provider had accepted and was still processing when the
+/// previous process ended. The lookup is repeated until as long after the claim as that process
+/// would have waited, and at least once. The caller holds the campaign's lock.
 pub(crate) async fn follow_up(
     context: &Context,
     ledger: &Arc<dyn Ledger>,
@@ -121,7 +121,8 @@ pub(crate) async fn follow_up(
     .await?;
     let mut settled = 0;
     for (name, mut rows) in by_provider {
-        // If the connection fails, sending and `reconcile` report it; skip the provider here.
+        // If the provider cannot be reached, skip it here. Sending and `reconcile` report the
+        // error.
         let Ok(provider) = tokio::task::block_in_place(|| context.settings.connect(&name)) else {
             continue;
         };
@@ -134,7 +135,7 @@ pub(crate) async fn follow_up(
     let after = ledger.standing(&run.id).await?;
     let is_over =
         after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
-    // A run that continues updates its standing when it ends.
+    // If the run continues, it stores its numbers when it ends.
     if settled > 0 && (is_over || run.state == RunState::Finished) {
         keep_standing(
             context,

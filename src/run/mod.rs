@@ -1,5 +1,5 @@
-//! The life of a run, as a service for the commands: open, plan, execute, conclude, resume,
-//! reconcile, dry run. Its output goes through the [`Context`](context::Context) that it is given.
+//! The operations on a run, as functions for the commands: open, plan, execute, conclude, resume,
+//! reconcile, dry run. All output goes through the given [`Context`](context::Context).
 
 pub(crate) mod apart;
 pub(crate) mod campaign;

@@ -1,8 +1,8 @@
 //! The output of `send`, `resume` and `retry` for a run with no recipient left to send to.
 //!
-//! The rule it keeps: repeating a command reports again how the run ended, as text and in the
-//! reports, and that nothing was sent. The exit code is 0, or 6 while outcomes are unknown. A
-//! pipeline that defines its failures by flags gets their exit code.
+//! Invariant: repeating a command reports again how the run ended, as text and in the reports, and
+//! says that nothing was sent. The exit code is 0, or 6 while outcomes are unknown. If flags define
+//! which outcomes are failures, their exit code is returned instead.
 
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use crate::run::console::say;
 use crate::run::context::Context;
 use crate::run::verdict::{ClosingOptions, earned, exit_of, most_telling};
 
-/// Reports that a run has no recipient to send to, repeats its verdict, and writes the requested
-/// reports. If the process was killed before it could finish the run, the run is finished now.
+/// Reports that a run has no recipient to send to, repeats the result of the run, and writes the
+/// requested reports. If the process was killed before it could finish the run, the run is finished
+/// now.
 pub(crate) async fn nothing_to_do(
     context: &Context,
     ledger: &dyn Ledger,
@@ -27,7 +28,7 @@ pub(crate) async fn nothing_to_do(
     options: &ClosingOptions,
     error_on_empty: bool,
 ) -> Result<Exit> {
-    // The process may have been killed between the end of the run, or a later settlement, and its
+    // The process may have been killed after the run was finished or settled, before it wrote the
     // report.
     let reports = kept_reports(context, &run.id)?;
     let missing = reports.current().is_none().then(|| reports.next());
@@ -95,7 +96,7 @@ pub(crate) async fn nothing_to_do(
     Ok(exit)
 }
 
-/// The state of a run with nothing to do, as text.
+/// Describes a run that has nothing to do.
 fn how_it_stands(run: &Run, standing: &Standing) -> String {
     let count = |outcome| standing.tally.get(outcome);
     let (unknown, held, deferred) =

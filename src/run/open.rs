@@ -22,11 +22,11 @@ pub(crate) async fn open(
             let found = runs.get(unfinished).ok_or_else(|| {
                 Error::usage("there is no run yet").hint("`mailbatch send LIST` starts one")
             })?;
-            // Read again with its message, which the list of runs leaves out.
+            // The list of runs leaves out the message, so read the run again with its message.
             context.run(ledger.as_ref(), Some(&found.id)).await?
         }
     };
-    // The run's environment is frozen with it, so its configuration overlay applies.
+    // Apply the configuration of the run's environment, which was fixed when the run was planned.
     let context = if run.head.env.is_some() {
         Context::new(globals, run.head.env.as_deref())?
     } else {

@@ -1,5 +1,5 @@
 //! Checks whether the people of a planned run received the same message under another campaign. On
-//! a terminal the operator is asked; without one the send is refused.
+//! a terminal the operator is asked. Without a terminal the send is refused.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::run::campaign::{argument, is_running, typable};
 use crate::run::context::Context;
 use crate::run::takeover::Unread;
 
-/// How far back earlier runs are considered.
+/// Earlier runs are considered if they are not older than this.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// An overlap of fewer people is ignored.
 const MANY: u64 = 10;
@@ -20,12 +20,12 @@ const MANY: u64 = 10;
 pub(crate) struct Question<'a> {
     pub(crate) context: &'a Context,
     pub(crate) campaign: &'a str,
-    /// `--campaign` was given.
+    /// Whether `--campaign` was given.
     pub(crate) is_named: bool,
-    /// `--again` was given.
+    /// Whether `--again` was given.
     pub(crate) is_again: bool,
     /// The label of the runs to compare with; `None` if this run reaches no recipient of the list,
-    /// so that there is nothing to compare.
+    /// so no comparison is needed.
     pub(crate) apart: Option<&'static str>,
     pub(crate) message_fingerprint: String,
 }
@@ -34,15 +34,15 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Finding {
     pub(crate) what: String,
     pub(crate) hint: String,
-    /// The other campaign as it can be typed.
+    /// The other campaign, in the form that can be typed.
     pub(crate) campaign: String,
-    /// The exit code of a send without a terminal: 14, or 11 if the other campaign started at the
-    /// same time and a name was given.
+    /// The exit code of a send without a terminal: 14, or 11 if `--campaign` was given and the
+    /// other campaign started at the same time.
     exit: Exit,
 }
 
 impl Question<'_> {
-    /// The query to the ledger; `None` if there is nothing to compare.
+    /// Builds the query to the ledger; `None` if no comparison is needed.
     pub(crate) fn query(&self, people: People) -> Option<OverlapQuery> {
         Some(OverlapQuery {
             campaign: self.campaign.to_owned(),
@@ -94,7 +94,7 @@ impl Question<'_> {
         let why = if overlap.is_message_known {
             ""
         } else {
-            "; the remains of the lost ledger do not say which message that was"
+            "; the reports left from the lost ledger do not say which message that was"
         };
         let typed = argument(&campaign);
         let what = format!(
@@ -104,8 +104,8 @@ impl Question<'_> {
         let again = "--again sends to all of these again";
         let hint = format!("{typed} continues that campaign and sends only to the others; {again}");
         let found = Finding { what, hint, campaign, exit: Exit::CHANGED };
-        // A named campaign gets only a warning. If two campaigns are sent at the same time, a
-        // warning would let both reach all of these people.
+        // With `--campaign`, an overlap is only a warning. If two campaigns are sent at the same
+        // time, a warning would let both reach all of these people.
         let on = if self.is_named { self.going_on(ledger, overlap).await? } else { None };
         let Some(on) = on else { return Ok(found) };
         let campaign = typable(ledger, &on.head.campaign).await?;
@@ -122,8 +122,8 @@ impl Question<'_> {
     }
 
     /// Returns the first run that has some of these people and began after this command did. All
-    /// such runs together must have at least ten of the people, and at least half. Earlier runs do
-    /// not count, because the operator could know of them.
+    /// such runs together must have at least ten of the people, and at least half of them. Earlier
+    /// runs do not count, because the operator could know about them.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.context.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
@@ -139,13 +139,13 @@ impl Question<'_> {
         Ok(first.filter(|_| people >= MANY && 2 * people >= overlap.of))
     }
 
-    /// Refuses, asks or warns. Returns `Ok` if the send may continue.
+    /// Refuses, asks or warns about an overlap. Returns `Ok` if the send may continue.
     pub(crate) async fn judge(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<()> {
         let found = self.in_words(ledger, overlap).await?;
         self.answer(&found)
     }
 
-    /// The same for a lost run whose messages are counted but whose recipients are unknown.
+    /// Refuses, asks or warns about a lost run that sent messages to unknown recipients.
     pub(crate) fn judge_unread(&self, unread: &Unread) -> Result<()> {
         let Unread { run, campaign, messages } = unread;
         if self.is_again || *messages < MANY {
@@ -168,7 +168,7 @@ impl Question<'_> {
             self.context.note(&format!("mailbatch: warning: {}", found.what));
             return Ok(());
         }
-        // `--yes` confirms the number of recipients, not a second message to them.
+        // `--yes` confirms the number of recipients, but not a second message to them.
         if self.context.has_person()
             && self.context.ask(&format!("{}\nsend it to all of these again?", found.what))
         {
@@ -179,12 +179,12 @@ impl Question<'_> {
 }
 
 impl Finding {
-    /// The error of a send without a terminal.
+    /// Builds the error of a send without a terminal.
     pub(crate) fn refusal(&self) -> Error {
         Error::new(self.exit, self.what.clone()).hint(self.hint.clone())
     }
 
-    /// Whether a send with `--campaign` is refused too.
+    /// Whether the send is refused even with `--campaign`.
     pub(crate) fn is_refused_under_a_name(&self) -> bool {
         self.exit == Exit::LOCKED
     }

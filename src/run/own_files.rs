@@ -1,5 +1,5 @@
-//! The files that an output must not replace: those of the workspace, of the runs in its ledger,
-//! and of the running command.
+//! The files that no output may replace: the files of the workspace, of the runs in the ledger, and
+//! of the running command.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,9 @@ const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
 const SUPPRESSIONS: &str = "a suppression file";
 
-/// The protected files known before the configuration has been read: the configuration, the state
-/// directory, and every path that the configuration may name, even if it does not exist yet.
+/// The protected files known before the configuration has been read: the configuration file, the
+/// state directory, and every path that the configuration may name, even if no file exists there
+/// yet.
 pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     let mut own = OwnFiles::default();
     own.add_state_dir(&workspace.state_dir);
@@ -28,7 +29,7 @@ pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     own
 }
 
-/// Every string of the configuration, read as a path.
+/// Reads every string of the configuration as a path.
 fn named(workspace: &Workspace) -> Vec<PathBuf> {
     let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();
@@ -36,8 +37,8 @@ fn named(workspace: &Workspace) -> Vec<PathBuf> {
     named.iter().map(|file| workspace.path_from_config(file)).collect()
 }
 
-/// The files of a workspace and of the runs in its ledger. If the ledger cannot be read, its files
-/// are left out; the command itself reports the error.
+/// Returns the files of a workspace and of the runs in the ledger. If the ledger cannot be read,
+/// its files are left out; the command itself reports the error.
 pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) -> OwnFiles {
     let workspace = &context.settings.workspace;
     let mut own = OwnFiles::default();
@@ -47,7 +48,8 @@ pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) ->
         own.add(&workspace.path_from_config(file), MESSAGE);
     }
     context.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
-    // This includes the files of other environments, attachments, keys and secrets.
+    // Every path in the configuration is protected, including files of other environments,
+    // attachments, keys and secrets.
     for path in named(workspace).into_iter().filter(|path| path.is_file()) {
         own.add(&path, "a file that the configuration names");
     }
@@ -86,7 +88,7 @@ pub(crate) fn add_inputs(
     source.files().iter().for_each(|file| own.add(file, MESSAGE));
 }
 
-/// The output file that a flag names.
+/// Returns the output file that a flag names.
 pub(crate) fn target(context: &Context, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
     Target::of(
         &context.settings.workspace.path_from_arguments(path),

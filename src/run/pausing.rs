@@ -5,16 +5,16 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::model::outcome::Kind;
 
-/// The mail that a start would send.
+/// The mail that a command is about to send.
 pub(crate) struct Start<'a> {
     pub(crate) campaign: &'a str,
     pub(crate) kind: Kind,
-    /// The providers it may use; empty if they do not matter.
+    /// The providers that the mail may use; empty if pauses of single providers do not matter.
     pub(crate) providers: Vec<&'a str>,
 }
 
 impl<'a> Start<'a> {
-    /// The mail that continuing a run would send.
+    /// The mail that would be sent if the run continued.
     pub(crate) fn of(run: &'a Run) -> Self {
         Self {
             campaign: &run.head.campaign,
@@ -23,8 +23,8 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// The first of these pauses that stops all of the mail: a pause of the run, or pauses of all
-    /// its providers.
+    /// Returns the first pause that stops all of the mail: a pause of the run, or one of the pauses
+    /// if all providers are paused.
     pub(crate) fn stopped_by<'p>(&self, pauses: &'p [Pause]) -> Option<&'p Pause> {
         let of_run = pauses.iter().find(|pause| pause.scope.holds(self.campaign, self.kind));
         of_run.or_else(|| {
@@ -35,7 +35,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Refuses with exit 12 while a pause applies to the start, or to each of its providers.
+/// Refuses with exit 12 while a pause applies to this mail, or to each of its providers.
 pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
     match start.stopped_by(&ledger.pauses().await?) {
         None => Ok(()),

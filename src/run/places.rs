@@ -9,7 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::{Context, learned};
 use crate::suppression::{self, Entry};
 
-/// Every valid entry that covers the address, each with its file and line, or `ledger`.
+/// Returns every valid entry that covers the address, each with its file and line, or `ledger`.
 pub(crate) fn places(
     context: &Context,
     files: &[PathBuf],

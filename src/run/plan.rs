@@ -1,5 +1,5 @@
 //! Plans a send: reads, screens and renders the lists into a new run of the ledger, and seals the
-//! run.
+//! run. A sealed run is complete and can be sent.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::run::request::SendRequest;
 use crate::run::settings::{RunRoute, RunSettings};
 use crate::suppression::Suppressions;
 
-/// A run that is planned but not sealed, and its people.
+/// A run that is planned but not sealed, with the people in it.
 pub(crate) struct Planned {
     pub(crate) run: Run,
-    /// The settings frozen with the run.
+    /// The settings fixed with the run.
     pub(crate) frozen: RunSettings,
     pub(crate) people: People,
 }
 
 impl SendRequest<'_> {
-    /// Reads, screens and renders the lists into a run that is not sealed yet. After an error, no
-    /// run is left behind.
+    /// Reads, screens and renders the lists into a run that is not sealed yet. After an error, the
+    /// incomplete run is discarded.
     pub(crate) async fn plan(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -81,8 +81,8 @@ impl SendRequest<'_> {
         {
             Ok(survey) => survey,
             Err(error) => {
-                // Report the refusal, even if discarding fails: the next start drops an unsealed
-                // run.
+                // Report the refusal, even if discarding the run fails: the next start drops an
+                // unsealed run.
                 let _ = ledger.discard(&id).await;
                 return Err(error);
             }
@@ -119,7 +119,7 @@ impl SendRequest<'_> {
         secret: [u8; 32],
     ) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
-        // Two pages are written while the next one is read, so that the ledger always has work.
+        // Two pages are written while the next page is read, so that the ledger always has work.
         const UNDER_WAY: usize = 2;
         let mut written: VecDeque<JoinHandle<LedgerResult<()>>> =
             VecDeque::with_capacity(UNDER_WAY);
@@ -155,8 +155,8 @@ impl SendRequest<'_> {
         survey.and_then(|survey| last.map(|()| survey))
     }
 
-    /// Seals and opens the run, after checking that another campaign does not send its people the
-    /// same message.
+    /// Seals and opens the run, after checking that no other campaign sends the same message to its
+    /// people.
     pub(crate) async fn seal(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -183,11 +183,11 @@ impl SendRequest<'_> {
             ledger.seal(&run.id, seal).await?;
         }
         if self.args.sending.on_unknown == OnUnknown::Retry {
-            // The seal has carried over the unknown outcomes of earlier runs; reopen them.
+            // Sealing has copied the unknown outcomes of earlier runs; reopen these recipients.
             ledger.reopen(&run.id, &[Outcome::Unknown]).await?;
         }
         let sealed = ledger.run(&run.id).await?;
-        let gone = || Error::internal(format!("run {} is gone", run.id));
+        let gone = || Error::internal(format!("run {} is not in the ledger", run.id));
         Ok((sealed.ok_or_else(gone)?, frozen))
     }
 }

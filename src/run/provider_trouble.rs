@@ -1,4 +1,4 @@
-//! The error of a command that uses a provider's API for something other than sending.
+//! Builds the error of a command that uses a provider's API for anything except sending.
 
 use crate::model::error::Error;
 use crate::model::exit::Exit;
@@ -13,6 +13,6 @@ pub(crate) fn failed(name: &str, trouble: &Trouble) -> Error {
             "run `mailbatch provider test {name}` for details; the same command goes on where it stopped"
         )),
         Trouble::Failing(_) => Error::new(Exit::RETRYABLE, message)
-            .hint("the part read so far is kept; the same command goes on where it stopped"),
+            .hint("what was read so far is kept; the same command goes on where it stopped"),
     }
 }

@@ -19,7 +19,7 @@ use crate::provider::{Provider, UnsubscribeHeaders};
 use crate::run::context::Context;
 use crate::run::settings::{RunRoute, RunSettings};
 
-/// The providers of a run: those frozen with it that are still configured.
+/// Returns the providers that a run was planned with and that are still configured.
 fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result<RunRoute> {
     let Some(frozen) = frozen else {
         let (name, _) = settings.provider(Some(&run.head.provider))?;
@@ -30,16 +30,16 @@ fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result
     let route = RunRoute { providers: there(&frozen.providers), order: there(&frozen.order) };
     if route.providers.is_empty() {
         return Err(Error::usage(format!(
-            "run {} goes through {}, none of which is configured any more",
+            "run {} goes through {}, but none of them is in the configuration now",
             run.id,
             frozen.providers.join(", ")
         ))
-        .hint("configure one of them again under [providers]"));
+        .hint("add one of them to [providers] again"));
     }
     Ok(route)
 }
 
-/// The provider planned for each cohort, if the route names one.
+/// Returns the provider planned for each cohort (canary or rest), if the route names one.
 pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
     let Some(route) = chosen.route else { return Vec::new() };
     let of = |cohort, name: &Option<String>| name.clone().map(|name| (cohort, name));
@@ -49,19 +49,19 @@ pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
         .collect()
 }
 
-/// Checks that a flag switches off.
+/// The checks that flags switch off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waived {
-    /// All mail goes to the provider's own sandbox, where nothing can do harm.
+    /// Whether all mail goes to the provider's own sandbox, which reaches no recipient.
     pub(crate) is_sandboxed: bool,
-    /// Reserved example names are allowed.
+    /// Whether reserved example names are allowed.
     pub(crate) examples: bool,
-    /// Marketing mail is allowed without a per-recipient unsubscribe link.
+    /// Whether marketing mail is allowed without a per-recipient unsubscribe link.
     pub(crate) unsubscribe: bool,
 }
 
 impl Waived {
-    /// The checks that the flags of a command switch off.
+    /// Collects the checks that the flags of a command switch off.
     pub(crate) fn of(sending: &SendingArgs, is_sandboxed: bool) -> Self {
         Self {
             is_sandboxed,
@@ -71,10 +71,10 @@ impl Waived {
     }
 }
 
-/// Checks the providers before the list is read: secrets and keys that are missing, message
-/// features that a provider cannot express, and content that must not leave the machine. Notes DKIM
-/// signatures that do not align with From. Afterwards, the message refuses rows for the same
-/// reasons.
+/// Checks the providers before the list is read. Refuses missing secrets and keys, message features
+/// that a provider does not support, and content that must not leave the machine. Prints notes on
+/// DKIM signatures that do not align with From. If one-click unsubscribe is required, the message
+/// afterwards refuses rows without it.
 pub(crate) fn check(
     context: &Context,
     chosen: &Chosen<'_>,
@@ -108,8 +108,7 @@ pub(crate) fn check(
     }
 }
 
-/// Whether mail leaves the machine through this provider without an unsubscribe link added by the
-/// provider.
+/// Whether the provider sends mail off the machine and does not add an unsubscribe link itself.
 fn leaves_unsubscribing_to_us(
     settings: &Settings,
     name: &str,
@@ -120,7 +119,7 @@ fn leaves_unsubscribing_to_us(
     Ok(config.leaves_the_machine() && links != UnsubscribeHeaders::Provider)
 }
 
-/// The refusal (exit 4) of marketing mail without one-click unsubscribe.
+/// Builds the refusal (exit 4) of marketing mail without one-click unsubscribe.
 fn no_unsubscribe(name: &str, what: &str) -> Error {
     Error::refused(format!(
         "marketing mail through {name} {what}, and large mailbox providers require one-click unsubscribe"
@@ -129,7 +128,7 @@ fn no_unsubscribe(name: &str, what: &str) -> Error {
     .about(Subject::Template)
 }
 
-/// The notes about a provider's DKIM signatures that do not align with From, so that DMARC ignores
+/// Returns notes on a provider's DKIM signatures that do not align with From, so that DMARC ignores
 /// them.
 fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String> {
     let Some(Signers(signers)) = provider.dkim() else { return Vec::new() };
@@ -146,8 +145,8 @@ fn unaligned(name: &str, provider: &dyn Provider, from: &Address) -> Vec<String>
         .collect()
 }
 
-/// Lines about the requests that files of rows cost at providers that send the same attachments to
-/// all recipients of one.
+/// Returns notes on additional requests. They are needed if rows attach their own files and a
+/// provider sends the same attachments to all recipients of a request.
 pub(crate) fn requests_notes<'n>(
     settings: &Settings,
     providers: impl Iterator<Item = &'n str>,
@@ -162,7 +161,7 @@ pub(crate) fn requests_notes<'n>(
     Ok(notes)
 }
 
-/// Refuses (exit 4) a message that contains reserved names if any of these providers would send it
+/// Refuses (exit 4) a message that contains reserved names, if any of these providers would send it
 /// off the machine.
 fn refuse_examples(
     settings: &Settings,
@@ -213,7 +212,8 @@ pub(crate) fn check_of_run(
     Ok(())
 }
 
-/// Connects a provider and prepares it for the message; if `sandbox`, in its own sandbox.
+/// Connects a provider and prepares it for the message. If `sandbox`, the provider's own sandbox is
+/// used.
 fn prepared(
     settings: &Settings,
     name: &str,
@@ -242,8 +242,8 @@ pub(crate) fn leave_the_machine(
     leave.collect::<Result<Vec<_>>>().map(|leave| leave.contains(&true))
 }
 
-/// Connects the providers of a run. Also returns the order in which they take over. A rate from the
-/// command line only lowers their rates.
+/// Connects the providers of a run. Also returns the order in which they take over from each other.
+/// A rate from the command line only lowers their rates.
 pub(crate) fn connect(
     settings: &Settings,
     run: &Run,
@@ -259,8 +259,8 @@ pub(crate) fn connect(
         .iter()
         .map(|name| configured(settings, name, typed, needs, sandbox, ledger))
         .collect::<Result<Vec<_>>>()?;
-    // Checked in advance: if the process ran out of file descriptors during a run, connections
-    // would fail and the provider would be blamed.
+    // The limit of open files is checked in advance: if the process ran out of file descriptors
+    // during a run, the provider would be blamed for failed connections.
     let connections = |one: &ConfiguredProvider| {
         if settings.provider(Some(&one.name)).is_ok_and(|(_, config)| !config.leaves_the_machine())
         {
@@ -278,7 +278,8 @@ pub(crate) fn connect(
     Ok((configured, order))
 }
 
-/// The settings that affect the requests' content, without those of the connection.
+/// Describes the settings that affect the content of requests, leaving out settings of the
+/// connection.
 fn shape(config: &ProviderConfig, sandbox: bool) -> String {
     const OF_THE_CONNECTION: [&str; 4] = ["api_key", "base_url", "timeouts", "ca_file"];
     let mut keys: Vec<String> = config

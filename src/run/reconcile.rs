@@ -1,8 +1,8 @@
-//! Settles recipients whose outcome is unknown, by evidence, by a replay, or by the operator's
-//! assertion.
+//! Settles recipients whose outcome is unknown: by evidence, by sending a batch again, or by the
+//! operator's assertion.
 //!
-//! The rules it keeps: evidence takes precedence over the operator's assertion, and weak evidence
-//! settles no recipient. Apart from a requested replay, it sends only queries.
+//! Invariants: evidence takes precedence over the operator's assertion, and weak evidence settles
+//! no recipient. Apart from requested replays, this module sends no mail.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Reconciliation {
     /// How many recipients were settled, by method and outcome.
     pub(crate) settled: BTreeMap<(&'static str, Outcome), u64>,
     pub(crate) notes: Vec<String>,
-    /// The state of the run's rows now.
+    /// The numbers of rows by outcome after the reconciliation.
     pub(crate) standing: Standing,
 }
 
@@ -51,7 +51,8 @@ pub(crate) async fn reconcile(
     let frozen = RunSettings::of(run)?;
     let mut unknowns =
         Unknowns { context, ledger, run, frozen, settled: BTreeMap::new(), notes: Vec::new() };
-    // Checked before anything is settled, so that a mistyped address settles no recipient.
+    // The addresses are checked before anything is settled, so that a mistyped address settles no
+    // recipient.
     let named = unknowns.named(&args.emails).await?;
     unknowns.by_events().await?;
     unknowns.by_look_up().await?;
@@ -69,7 +70,7 @@ pub(crate) async fn reconcile(
     Ok(Reconciliation { settled, notes, standing })
 }
 
-/// The recipients of one run whose outcome is unknown, and the methods to settle them.
+/// The recipients of one run whose outcome is unknown, and the data needed to settle them.
 struct Unknowns<'a> {
     context: &'a Context,
     ledger: Arc<dyn Ledger>,
@@ -81,7 +82,7 @@ struct Unknowns<'a> {
 }
 
 impl Unknowns<'_> {
-    /// All recipients whose outcome is unknown now, in input order.
+    /// Returns all recipients whose outcome is unknown now, in input order.
     async fn rows(&self) -> Result<Vec<LedgerRow>> {
         let mut rows = Vec::new();
         each_row(self.ledger.as_ref(), &self.run.id, |row| {
@@ -107,7 +108,8 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// The unknown recipients with these addresses; exit 2 if an address has no unknown recipient.
+    /// Returns the unknown recipients with these addresses; exit 2 if an address has no unknown
+    /// recipient.
     async fn named(&self, emails: &[String]) -> Result<HashSet<RowNumber>> {
         let mut wanted: BTreeMap<String, bool> =
             emails.iter().map(|email| (key_of(email), false)).collect();
@@ -133,7 +135,7 @@ impl Unknowns<'_> {
         Ok(named)
     }
 
-    /// Settles by events: an event about a message proves that the provider accepted it.
+    /// Settles recipients by events: an event about a message proves that the provider accepted it.
     async fn by_events(&mut self) -> Result<()> {
         let proofs = self.ledger.proofs(&self.run.id).await?;
         let verdict = |proof: crate::ledger::Proof| {
@@ -146,7 +148,7 @@ impl Unknowns<'_> {
         self.settle("events", proofs.into_iter().map(verdict).collect()).await
     }
 
-    /// Settles by the providers' logs, if they can be searched.
+    /// Settles recipients by the providers' logs, if the logs can be searched.
     async fn by_look_up(&mut self) -> Result<()> {
         let mut by_provider: BTreeMap<String, Vec<LedgerRow>> = BTreeMap::new();
         let mut carried = 0_u64;
@@ -157,7 +159,7 @@ impl Unknowns<'_> {
             }
         }
         if carried > 0 {
-            self.notes.push(format!("unknowns carried over from an earlier run, which has the details: {carried}; reconcile that run"));
+            self.notes.push(format!("recipients with an outcome that is unknown since an earlier run: {carried}; reconcile that run, which has the details"));
         }
         for (name, rows) in by_provider {
             let provider = match self.context.settings.connect(&name) {
@@ -205,8 +207,8 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// Settles by sending batches again, if all their members are unknown and their provider
-    /// supports idempotency keys.
+    /// Settles recipients by sending their batches again, if all members of a batch are unknown and
+    /// the provider supports idempotency keys.
     async fn by_replay(&mut self) -> Result<()> {
         let mut by_batch: BTreeMap<i64, HashMap<RowNumber, LedgerRow>> = BTreeMap::new();
         for row in self.rows().await? {
@@ -241,7 +243,7 @@ impl Unknowns<'_> {
         Ok(())
     }
 
-    /// Sends one batch again and settles its members, or notes why it is not sent. `rows` are its
+    /// Sends one batch again and settles its members, or notes why it is not sent. `rows` are the
     /// members that are still unknown.
     async fn replay_batch(
         &mut self,
@@ -276,12 +278,13 @@ impl Unknowns<'_> {
             }
         };
         if members.len() < batch.members.len() {
-            self.notes
-                .push(refuse("some of its members are settled, and it can only be sent whole"));
+            self.notes.push(refuse(
+                "some of its members are settled, and a batch can only be sent whole",
+            ));
             return Ok(());
         }
         if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced)) {
-            self.notes.push(refuse("no trace says which requests it was sent in"));
+            self.notes.push(refuse("the trace that says which requests it was sent in is missing"));
             return Ok(());
         }
         match replay(source, &configured, &batch, &members).await? {
@@ -372,7 +375,7 @@ fn taken(provider_id: Option<String>) -> Settled {
     Settled::Final(Verdict::Accepted { provider_id, code: String::new(), detail: String::new() })
 }
 
-/// Converts the answer about a member; `None` if its outcome is still unknown.
+/// Converts the answer about a member to an outcome; `None` if the outcome is still unknown.
 fn settled(verdict: Verdict) -> Option<Settled> {
     match verdict {
         Verdict::Unknown { .. } => None,

@@ -1,5 +1,5 @@
-//! Plans the remaining recipients of a run again from the present inputs: `resume` and `retry` with
-//! `--accept-changes`.
+//! Plans the remaining recipients of a run again, from the present inputs: `resume` and `retry`
+//! with `--accept-changes`.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use crate::run::request::SendRequest;
 use crate::run::settings::RunSettings;
 
 /// Plans again the recipients that a run has not reached, or those with one of the outcomes in
-/// `only`. It uses the present inputs and the flags of the original send, with the sending flags of
-/// this command.
+/// `only`. Uses the present inputs and the flags of the original send, together with the sending
+/// flags of this command.
 pub(crate) async fn replan(
     context: &Context,
     ledger: Arc<dyn Ledger>,

@@ -1,4 +1,5 @@
-//! The report files of a run: the standard report, which is always written, and the requested ones.
+//! Writes the report files of a run: the standard report, which is always written, and the
+//! requested ones.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,8 @@ use crate::run::context::Context;
 use crate::run::own_files::{own_files, target};
 use crate::run::verdict::ClosingOptions;
 
-/// The standard reports of a run. Creates their directory; returns an error if it cannot be created
-/// or read.
+/// Opens the standard reports of a run. Creates their directory; returns an error if it cannot be
+/// created or read.
 pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
     let dir = report_directory(&context.settings.workspace.state_dir);
     crate::run::state_dir::make_private_dir(&dir)?;
@@ -30,7 +31,7 @@ pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
         .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
 }
 
-/// Makes a report the current one of its run.
+/// Makes a report the current report of its run.
 pub(crate) fn publish(context: &Context, run: &str, report: &Path) -> Result<()> {
     kept_reports(context, run)?
         .publish(report)
@@ -55,8 +56,8 @@ pub(crate) async fn each_row(
         if page.is_empty() {
             break;
         }
-        // Rows are numbered without gaps. If there were a gap, the rows beyond this page's numbers
-        // are left to the next page.
+        // Rows are numbered without gaps. After a gap, rows beyond this page's numbers would belong
+        // to the next page.
         page.into_iter()
             .take_while(|row| row.row <= after + PAGE as RowNumber)
             .try_for_each(&mut visit)?;
@@ -64,16 +65,16 @@ pub(crate) async fn each_row(
     Ok(())
 }
 
-/// Sets the current report of a run aside before the run changes. If the process is killed, no
-/// outdated report remains current.
+/// Moves the current report of a run aside before the run changes. If the process is then killed,
+/// no outdated report remains current.
 pub(crate) fn forget_report(context: &Context, run: &Run) -> Result<()> {
     kept_reports(context, &run.id)?
         .lay_aside()
         .map_err(|e| Error::internal(format!("the report of {} cannot be kept: {e}", run.id)))
 }
 
-/// Removes the files of a run outside the ledger, because they contain addresses or name a run that
-/// no longer exists.
+/// Removes the files of a run outside the ledger. They contain addresses, or name a run that no
+/// longer exists.
 pub(crate) fn remove_files(context: &Context, run: &Run) -> Result<()> {
     let state_dir = &context.settings.workspace.state_dir;
     let reports = kept_reports(context, &run.id)?;
@@ -87,20 +88,20 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
     done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// Writes the record of a planned run: its campaign and the ledger's last batch number.
+/// Writes the record of a planned run: its campaign, and the number of the ledger's latest batch.
 pub(crate) async fn record(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await?;
     write_record(context, run, |record| record.batches = batches)
 }
 
-/// Writes the record at the end of an execution, whether it succeeded or not. The ledger takes a
-/// new batch number that no earlier copy of the ledger has.
+/// Updates the record at the end of an execution, whether it succeeded or not. The ledger takes a
+/// new batch number, so that an earlier copy of the ledger can be recognized by its lower number.
 pub(crate) async fn record_end(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.close_batches().await?;
     write_record(context, run, |record| record.batches = batches)
 }
 
-/// Changes the record of a run, keeping its other values.
+/// Changes the record of a run. Values that are not changed are kept.
 fn write_record(context: &Context, run: &Run, change: impl FnOnce(&mut RunRecord)) -> Result<()> {
     let state_dir = &context.settings.workspace.state_dir;
     let mut record = RunRecord::new(run, apart::of_run(&context.settings, run), 0);
@@ -114,7 +115,7 @@ fn write_record(context: &Context, run: &Run, change: impl FnOnce(&mut RunRecord
     })
 }
 
-/// Writes the standard report again after the outcome of a recipient has changed.
+/// Writes the standard report again, after the outcome of a recipient has changed.
 pub(crate) async fn rewrite_report(
     context: &Context,
     ledger: &dyn Ledger,
@@ -134,7 +135,7 @@ pub(crate) async fn rewrite_report(
     publish(context, &run.id, &report)
 }
 
-/// The message version that each run sent, by run id.
+/// Returns the message version that each run sent, by run id.
 pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, String>> {
     let runs = ledger.runs().await?;
     Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
@@ -174,8 +175,8 @@ async fn write_reports(
         .and_then(|name| Name::parse(name.to_str()?))
         .map(|name| name.number);
     if let Some(number) = number {
-        // The record is written before the report is in place, so that it describes every report
-        // that exists, even after a crash.
+        // The record is written before the report is moved into place, so that it describes every
+        // report that exists, even after a crash.
         write_record(context, run, |record| {
             record.report = Some(ReportMark { number, rows, reached, digest })
         })?;
@@ -187,15 +188,15 @@ async fn write_reports(
 }
 
 /// Whether the recipient of a report row was reached or may have been. A claimed row without an
-/// outcome was under way.
+/// outcome was being sent.
 pub(crate) fn is_reached(outcome: Option<Outcome>, was_claimed: bool) -> bool {
     outcome.map_or(was_claimed, |outcome| {
         matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown)
     })
 }
 
-/// Writes the standard report, if `standard` names its file, and the requested reports. If a place
-/// has become unusable, the other reports are written, and its error is returned at the end.
+/// Writes the requested reports, and the standard report if `standard` gives its path. If a path
+/// has become unusable, the other reports are still written, and the error is returned at the end.
 pub(crate) async fn write_asked(
     context: &Context,
     ledger: &dyn Ledger,
@@ -225,8 +226,8 @@ pub(crate) async fn write_asked(
     refused.map_or(Ok(()), Err)
 }
 
-/// The report format for a file's suffix. CSV for a FIFO, a device and standard output, whose names
-/// have no suffix. Exit 2 for an unknown suffix, before anything is sent.
+/// Returns the report format for a file's suffix. It is CSV for a FIFO, a device and standard
+/// output, whose names have no suffix. Exit 2 for an unknown suffix, before anything is sent.
 pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
     let unnamed =
         || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
@@ -237,7 +238,7 @@ pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
 }
 
 /// Refuses reports that cannot be written or that would replace a file of the workspace, before
-/// anything is sent. With `trial`, creates missing directories and tests whether they are writable.
+/// anything is sent. With `trial`, creates missing directories and tests if they are writable.
 pub(crate) fn check_reports(
     context: &Context,
     reports: &[PathBuf],

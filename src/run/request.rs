@@ -1,4 +1,5 @@
-//! A send as requested: its message, lists, campaign and providers, before planning.
+//! A send as requested on the command line: its message, lists, campaign and providers, before
+//! planning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use crate::run::context::{Context, column_indexes};
 use crate::run::overlap::Question;
 use crate::suppression::Suppressions;
 
-/// The number of rows read from the ledger at once.
+/// The number of rows to read from the ledger at once.
 const ROWS_A_PAGE: usize = 1_000;
 
-/// A send with its arguments and configuration.
+/// A send request: the arguments, and the configuration that applies to them.
 pub(crate) struct SendRequest<'a> {
     pub(crate) context: &'a Context,
     pub(crate) args: &'a SendArgs,
@@ -32,17 +33,17 @@ pub(crate) struct SendRequest<'a> {
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
     pub(crate) campaign: Campaign,
-    /// The providers that it may use.
+    /// The providers that the send may use.
     pub(crate) chosen: Chosen<'a>,
     /// `Some` if the send plans the remaining recipients of an earlier run again; a non-empty list
-    /// selects their outcomes. `None` for a normal send.
+    /// selects them by outcome. `None` for a normal send.
     pub(crate) replans: Option<Vec<Outcome>>,
 }
 
 impl SendRequest<'_> {
     /// Handles a path that is a link and leads to other files since the campaign's last run. If
-    /// rows and message are the same, the campaign continues. Otherwise it is another campaign,
-    /// unless the earlier one has an unfinished run: then the send is refused.
+    /// rows and message are the same, the campaign continues. Otherwise the send is another
+    /// campaign, but it is refused while the earlier campaign has an unfinished run.
     pub(crate) async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
         let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
         let latest = ledger.latest_run(&old, self.context.settings.env.as_deref()).await?;
@@ -61,13 +62,13 @@ impl SendRequest<'_> {
         tokio::task::block_in_place(|| plan::fingerprint(&self.lists, self.filter.as_ref()))
     }
 
-    /// The inputs that differ from an earlier run of the campaign, for messages.
+    /// Names the inputs that differ from an earlier run of the campaign.
     pub(crate) fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
         changes::changes(run, list_fingerprint, &self.message.fingerprint())
     }
 
-    /// Whether the send continues an earlier run of the campaign instead of planning a new one:
-    /// nothing has changed, and that run was not abandoned.
+    /// Whether the send continues an earlier run of the campaign instead of planning a new one. It
+    /// does if nothing has changed and that run was not abandoned.
     pub(crate) async fn goes_on(
         &self,
         ledger: &dyn Ledger,
@@ -80,8 +81,8 @@ impl SendRequest<'_> {
             && !self.has_new_files(ledger, run).await?)
     }
 
-    /// Whether a finished run has an invalid row that can be sent now, because the file that it
-    /// names is there. Such a row is planned in a new run of the campaign.
+    /// Whether a finished run has an invalid row that can be sent now, because the file that the
+    /// row attaches exists now. Such a row is planned in a new run of the campaign.
     async fn has_new_files(&self, ledger: &dyn Ledger, run: &Run) -> Result<bool> {
         if run.state == RunState::Open || !self.message.has_row_files() {
             return Ok(false);
@@ -108,7 +109,8 @@ impl SendRequest<'_> {
         }
     }
 
-    /// The refusal to continue a campaign with changed inputs; `None` if it may continue.
+    /// Builds the refusal to continue a campaign with changed inputs; `None` if the send may
+    /// continue.
     pub(crate) async fn refuses(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -146,7 +148,7 @@ impl SendRequest<'_> {
         }
     }
 
-    /// The check whether these people received the message under another campaign.
+    /// Prepares the check whether these people received the message under another campaign.
     pub(crate) fn question(&self) -> Question<'_> {
         let args = self.args;
         let reaches_no_recipient = args.redirect_all_to.is_some() || args.provider_sandbox;

@@ -1,4 +1,4 @@
-//! Continues a run from the ledger alone; `resume` and `retry` share it.
+//! Continues a run from the ledger alone. Used by `resume` and `retry`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use crate::run::reports::{check_reports, forget_report, rewrite_report, write_as
 use crate::run::settings::RunSettings;
 use crate::run::verdict::ClosingOptions;
 
-/// Takes the lock of the run's campaign, waiting for it up to `wait`. Checks first that the requested
-/// reports can be written.
+/// Takes the lock of the run's campaign, waiting for the lock up to `wait`. Checks first that the
+/// requested reports can be written.
 pub(crate) async fn lock(
     context: &Context,
     ledger: &dyn Ledger,
@@ -42,7 +42,7 @@ pub(crate) async fn lock(
         .await
 }
 
-/// How a command continues a run.
+/// The arguments of a command that continues a run.
 pub(crate) struct Continuation<'a> {
     /// The outcomes to reopen.
     pub(crate) outcomes: Vec<Outcome>,
@@ -50,13 +50,13 @@ pub(crate) struct Continuation<'a> {
     pub(crate) sending: &'a SendingArgs,
     /// The command as typed, for example `resume RUN`.
     pub(crate) command: String,
-    /// The command is a retry: `resume` would not reopen the same recipients.
+    /// Whether the command is a retry. If so, `resume` would not reopen the same recipients.
     pub(crate) is_retry: bool,
 }
 
 impl Continuation<'_> {
-    /// How the run continues. Exit 14 if an input has changed and no flag says which version to
-    /// use.
+    /// Decides how the run continues. Exit 14 if an input has changed and no flag says which
+    /// version to use.
     pub(crate) async fn decided(
         &self,
         context: &Context,
@@ -70,8 +70,7 @@ impl Continuation<'_> {
         decide(context, ledger, run, self.changes, &self.command).await
     }
 
-    /// Continues the run as `goes_on` says: from the ledger, after reopening the recipients with
-    /// these outcomes, or with a new plan.
+    /// Continues the run from the ledger or with a new plan, as `goes_on` says.
     pub(crate) async fn run(
         &self,
         context: &Context,
@@ -107,7 +106,7 @@ impl Continuation<'_> {
         run: &str,
         suppress: &[PathBuf],
     ) -> Result<Exit> {
-        // No recipient is reopened before all inputs have been read successfully.
+        // All inputs must be read successfully before any recipient is reopened.
         let (open, sending) = (self.outcomes.as_slice(), self.sending);
         let run = context.run(ledger.as_ref(), Some(run)).await?;
         let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(context.links()?)?);
@@ -155,8 +154,8 @@ impl Continuation<'_> {
     }
 }
 
-/// Refuses a run if the campaign has planned a later one, which has taken over its recipients and
-/// may have reached them.
+/// Refuses to continue a run if a later run of the campaign has taken over its recipients and may
+/// have reached them.
 pub(crate) async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await?;
     let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
@@ -195,15 +194,15 @@ pub(crate) async fn abandon(
     Ok(Exit::OK)
 }
 
-/// Refuses (exit 4) to go on where the directory of the rows' files is not there: each row would be
-/// `invalid`.
+/// Refuses (exit 4) to continue if the directory of the rows' attachments does not exist, because
+/// each row would become `invalid`.
 fn require_attach_dir(message: &Message) -> Result<()> {
     match message.attach_dir() {
         Some(path) if !path.is_dir() => Err(Error::refused(format!(
-            "attach_dir {}: the run's attachments lie there, and it is no directory",
+            "attach_dir {}: the run's attachments are read from this path, but it is not a directory",
             path.shown()
         ))
-        .hint("mount it, or put it back, and run the same command again")),
+        .hint("mount or restore the directory, and repeat the command")),
         _ => Ok(()),
     }
 }

@@ -1,19 +1,19 @@
 //! The scheduling policy of the sending process.
 //!
-//! The rule it keeps: a policy or niceness that mailbatch was started with is kept; only the
-//! default is changed.
+//! Invariant: only the default policy and niceness are changed. Values that mailbatch was started
+//! with are kept.
 
-/// Asks the system to schedule this thread, and threads it starts later, as a batch job
-/// (`SCHED_BATCH`, sched(7)). When an answer wakes such a thread, it does not preempt the mail
-/// server running on the same core, so several answers are handled together. If the system refuses,
-/// nothing changes.
+/// Asks the system to schedule this thread, and threads that it starts later, as a batch job
+/// (`SCHED_BATCH`, sched(7)). A batch thread that an answer wakes does not preempt the mail server
+/// on the same core, so several answers are handled together. If the system refuses, nothing
+/// changes.
 #[cfg(target_os = "linux")]
 pub(crate) fn as_batch() {
     use thread_priority::{
         NormalThreadSchedulePolicy as Normal, ThreadPriority, ThreadSchedulePolicy as Policy,
     };
 
-    /// The crate's value for a niceness of 0, which it sets together with the policy.
+    /// The crate's value for a niceness of 0. The crate sets it together with the policy.
     const NICE_0: u8 = 47;
 
     let is_ordinary =
@@ -34,13 +34,13 @@ pub(crate) fn as_batch() {
     }
 }
 
-/// Other systems have no such policy.
+/// Other systems do not have this policy.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn as_batch() {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    /// The niceness and policy of the calling thread: fields 19 and 41 of proc(5)'s `stat`.
+    /// Reads the niceness and policy of the calling thread: fields 19 and 41 of `stat` in proc(5).
     fn scheduled() -> (i32, u32) {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("readable");
         let fields: Vec<&str> =

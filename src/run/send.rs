@@ -26,7 +26,7 @@ use crate::run::verdict::ClosingOptions;
 use crate::suppression::Suppressions;
 
 impl SendRequest<'_> {
-    /// Sends, with the web endpoint running meanwhile if requested.
+    /// Sends the message. The web endpoint runs meanwhile if requested.
     pub(crate) async fn send(
         &self,
         ledger: Arc<dyn Ledger>,
@@ -41,7 +41,7 @@ impl SendRequest<'_> {
         .await
     }
 
-    /// Reads the remains of a lost ledger into the new one.
+    /// Reads the reports and traces left from a lost ledger into the new ledger.
     async fn take_over(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -62,7 +62,7 @@ impl SendRequest<'_> {
         Ok(taken)
     }
 
-    /// Takes the campaign's lock, and checks whether it may be sent now.
+    /// Takes the campaign's lock, and checks whether the campaign may be sent now.
     async fn begin(&self, ledger: &Arc<dyn Ledger>) -> Result<campaign::Lock> {
         let context = self.context;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
@@ -73,8 +73,8 @@ impl SendRequest<'_> {
             wait,
         )?;
         if !self.campaign.aliases.is_empty() {
-            // Stored before anything is planned, so that a different spelling of the paths never
-            // starts a second campaign, even after a crash.
+            // The identities are stored before anything is planned, so that other spellings of the
+            // paths never start a second campaign, even after a crash.
             ledger.add_aliases(self.campaign.aliases.clone()).await?;
         }
         let start = Start {
@@ -93,8 +93,8 @@ impl SendRequest<'_> {
         Ok(lock)
     }
 
-    /// Settles the remains of a lost ledger for the run that is about to be sealed. Drops the run
-    /// if it must not be sent.
+    /// Applies what is left from a lost ledger to the run that is about to be sealed. Discards the
+    /// run if it must not be sent.
     async fn settle_lost(
         &self,
         ledger: &Arc<dyn Ledger>,
@@ -108,7 +108,8 @@ impl SendRequest<'_> {
             unread.iter().try_for_each(|unread| self.question().judge_unread(unread))
         });
         if judged.is_err() {
-            // Report the refusal, even if discarding fails: the next start drops an unsealed run.
+            // Report the refusal, even if discarding the run fails: the next start drops an
+            // unsealed run.
             let _ = ledger.discard(&planned.id).await;
         }
         judged
@@ -149,7 +150,7 @@ impl SendRequest<'_> {
             latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());
         if let Some(run) = latest {
             let changed = if self.lists.has_stdin() {
-                // Standard input can be read only once: it is planned first, and the plan is
+                // Standard input can be read only once, so it is planned first. The plan is
                 // discarded if nothing has changed.
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
                 let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
@@ -224,7 +225,8 @@ impl SendRequest<'_> {
         }
     }
 
-    /// Handles a repeated command: continues an unfinished run; a finished one has nothing to do.
+    /// Handles a repeated command: continues an unfinished run, or reports that a finished run has
+    /// nothing to do.
     async fn again(
         &self,
         ledger: Arc<dyn Ledger>,
@@ -266,8 +268,8 @@ impl SendRequest<'_> {
         .await
     }
 
-    /// Checks a new command against the settings frozen with an unfinished run. Another provider is
-    /// refused; another canary or `--dedupe` is only noted.
+    /// Compares the flags of a repeated command with the settings of the unfinished run. Another
+    /// provider is refused. Another canary or `--dedupe` causes only a note.
     fn keeps_what_was_frozen(
         &self,
         run: &Run,

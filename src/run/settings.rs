@@ -1,8 +1,8 @@
-//! The settings frozen with a run in addition to its message and rows: one type, stored in the
-//! ledger through serde.
+//! The settings fixed with a run when it is planned, in addition to its message and rows. The
+//! ledger stores them through serde.
 //!
-//! The rule it keeps: a value is parsed once, where it was typed. On disk it has the form that can
-//! be typed, so that runs of every earlier version stay readable.
+//! Invariant: a value is parsed once, where it was typed. It is stored in the form that can be
+//! typed, so that runs of every earlier version stay readable.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -17,45 +17,46 @@ use crate::model::error::{Error, Result};
 use crate::model::literal::CanarySize;
 use crate::run::inputs::Inputs;
 
-/// The version of the stored form. Later versions only add to it; runs from before it was stored
-/// have none.
+/// The version of the stored form. Later versions only add fields. Runs that were stored before
+/// this field existed have no version.
 const VERSION: u32 = 1;
 
-/// The settings frozen with a run in addition to its message and rows.
+/// The settings fixed with a run when it is planned, in addition to its message and rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct RunSettings {
     pub(crate) v: u32,
-    /// How duplicates were found. The ledger uses it when it carries over outcomes of earlier runs.
+    /// How duplicates were detected. The ledger uses the same method when it keeps outcomes of
+    /// earlier runs.
     #[serde(with = "text")]
     pub(crate) dedupe: Dedupe,
-    /// All mail goes to this address instead.
+    /// The address that all mail is redirected to.
     #[serde(with = "text_if_any")]
     pub(crate) redirect: Option<Address>,
-    /// All mail goes to the provider's own sandbox.
+    /// Whether all mail goes to the provider's own sandbox.
     pub(crate) provider_sandbox: bool,
-    /// Reserved example names may leave the machine.
+    /// Whether reserved example names may leave the machine.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_example: bool,
-    /// Marketing mail may be sent without a per-recipient unsubscribe link.
+    /// Whether marketing mail may be sent without a per-recipient unsubscribe link.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_no_unsubscribe: bool,
-    /// Suppression files given by flag.
+    /// The suppression files given by flag.
     pub(crate) suppress: Vec<PathBuf>,
     #[serde(with = "text_if_any")]
     pub(crate) canary: Option<CanarySize>,
     /// The message's path as typed, for display.
     pub(crate) message: String,
-    /// The absolute paths of its lists, which no output may replace.
+    /// The absolute paths of the run's lists, which no output may replace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lists: Vec<PathBuf>,
-    /// The absolute path of its message.
+    /// The absolute path of the run's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message_file: Option<PathBuf>,
-    /// Its providers, if a route chooses between several.
+    /// The run's providers, if a route chooses between several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<RunRoute>,
-    /// The inputs it was planned from; `None` for a run of an earlier version.
+    /// The inputs that the run was planned from; `None` for a run of an earlier version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inputs: Option<Inputs>,
 }
@@ -87,30 +88,30 @@ impl RunSettings {
             .map_err(|e| Error::internal(format!("run {}: {e}", run.id)))
     }
 
-    /// The form stored in the ledger.
+    /// Returns the form that is stored in the ledger.
     pub(crate) fn to_json(&self) -> Result<serde_json::Value> {
         serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))
     }
 
-    /// Whether the run's mail goes to the recipients of its list: it is neither redirected nor sent
-    /// to a provider's sandbox.
+    /// Whether the run's mail goes to the recipients of its list, that is, neither to one redirect
+    /// address nor to a provider's sandbox.
     pub(crate) fn reaches_list(&self) -> bool {
         self.redirect.is_none() && !self.provider_sandbox
     }
 }
 
-/// The providers of a run, as frozen with it.
+/// The providers of a run, as stored with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunRoute {
     /// Every provider that the plan may choose.
     pub(crate) providers: Vec<String>,
-    /// The providers that take over, in this order.
+    /// The providers that take over from a failing one, in this order.
     pub(crate) order: Vec<String>,
 }
 
 impl RunRoute {
-    /// The part of a choice that is frozen; `None` if a single provider was named or is the only
-    /// one.
+    /// The part of the provider choice that is stored with the run; `None` if a single provider was
+    /// named or is the only one.
     pub(crate) fn of(chosen: &Chosen<'_>) -> Option<Self> {
         let route = chosen.route?;
         Some(Self {
@@ -120,7 +121,7 @@ impl RunRoute {
     }
 }
 
-/// Stores a value as the text that can be typed for it.
+/// Stores a value as the text that could be typed for it.
 mod text {
     use super::*;
 
@@ -140,7 +141,7 @@ mod text {
     }
 }
 
-/// The same for an optional value.
+/// Stores an optional value as the text that could be typed for it.
 mod text_if_any {
     use super::*;
 
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn settings_of_every_version_are_read_and_what_is_written_reads_the_same() {
-        // The form stored before the version field and before routes existed.
+        // The stored form before the version field and routes existed.
         let old = serde_json::json!({
             "dedupe": "exact", "redirect": "me@example.com", "suppress": ["/ws/vip.csv"],
             "canary": "5%", "message": "welcome.md",

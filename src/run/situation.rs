@@ -1,5 +1,4 @@
-//! The state of a run apart from its rows: whether a process is sending it, what stops it, and who
-//! decided that.
+//! Finds out whether a process is sending a run, what stops the run, and who decided that.
 
 use std::time::Duration;
 
@@ -12,11 +11,11 @@ use crate::run::campaign;
 use crate::run::context::Context;
 use crate::run::pausing::Start;
 
-/// How often `status --follow` and `wait` look at a run.
+/// How often `status --follow` and `wait` check a run.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Determines the state of a run. `command` adds the flags that a command needs from the current
-/// directory.
+/// Determines the situation of a run. `command` adds the flags that a suggested command needs in
+/// the current directory.
 pub(crate) async fn situation<'a>(
     context: &Context,
     ledger: &dyn Ledger,
@@ -62,7 +61,7 @@ pub(crate) async fn show(context: &Context, ledger: &dyn Ledger, run: &Run) -> R
     let situation = situation(context, ledger, run, &command).await?;
     let text = match context.globals.json {
         true => format!("{}\n", report::status_json(run, &standing, &situation)),
-        // Output that is not for a terminal is not wrapped.
+        // Text is wrapped only if the output is a terminal.
         false => report::status(
             run,
             &standing,
@@ -73,8 +72,8 @@ pub(crate) async fn show(context: &Context, ledger: &dyn Ledger, run: &Run) -> R
     context.print(&text)
 }
 
-/// Whether an execution of the run is in progress: its campaign is locked, and it has rows without
-/// an outcome.
+/// Whether an execution of the run is in progress: the campaign is locked, and the run has rows
+/// without an outcome.
 pub(crate) async fn is_going(context: &Context, ledger: &dyn Ledger, run: &Run) -> Result<bool> {
     let state_dir = &context.settings.workspace.state_dir;
     if run.state == RunState::Finished

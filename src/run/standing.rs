@@ -1,4 +1,4 @@
-//! Updates a run after recipients with an unknown outcome were settled.
+//! Updates a run after unknown outcomes have been settled.
 
 use crate::ledger::{Ledger, Run, RunState, Standing};
 use crate::model::error::Result;
@@ -8,7 +8,7 @@ use crate::run::context::Context;
 use crate::run::reports::rewrite_report;
 use crate::run::verdict::exit_of;
 
-/// Stores the run's new state and exit code, and writes its report again.
+/// Stores the run's new numbers and exit code, and writes the report again.
 pub(crate) async fn keep_standing(
     context: &Context,
     ledger: &dyn Ledger,
@@ -24,7 +24,7 @@ pub(crate) async fn keep_standing(
     } else {
         run.state
     };
-    // Keep an exit code that had a reason other than unknown outcomes.
+    // Keep the exit code if it had a reason other than unknown outcomes.
     let code = match run.exit {
         Some(code) if code != Exit::UNKNOWN.code() => code,
         _ => exit_of(&standing).code(),

@@ -1,4 +1,4 @@
-//! Ends an execution: writes its reports and prints the summary.
+//! Ends an execution: writes the reports and prints the summary.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::run::reports::{kept_reports, write_asked};
 use crate::run::settings::RunSettings;
 use crate::run::verdict::{self, ClosingOptions};
 
-/// The inputs of an execution's summary, in addition to its conclusion.
+/// The inputs of the summary in addition to the result of the execution.
 pub(crate) struct Summary<'a> {
     pub(crate) context: &'a Context,
     pub(crate) ledger: &'a dyn Ledger,
     pub(crate) options: &'a ClosingOptions,
     pub(crate) frozen: &'a RunSettings,
-    /// Only after a retry: when the execution began. Recipients may have got their earlier outcome
+    /// When the execution began, after a retry only. Recipients may have got their earlier outcome
     /// back since then.
     pub(crate) gave_back_since: Option<Timestamp>,
     pub(crate) elapsed: Duration,
@@ -81,8 +81,8 @@ impl Summary<'_> {
         written.map(|()| exit)
     }
 
-    /// A note on recipients that a retry reopened but did not attempt. They keep their earlier
-    /// outcome, which looks as if they had been refused again.
+    /// Returns a note on recipients that a retry reopened but did not attempt. They keep their
+    /// earlier outcome, so they look as if they had been refused again.
     async fn given_back(&self, run: &Run) -> Result<Option<String>> {
         let Some(since) = self.gave_back_since else { return Ok(None) };
         let is_screened = |reason| {

@@ -1,7 +1,7 @@
 //! `send --ledger-lost`: continues after the ledger was lost, using the reports stored next to it.
 //!
-//! The rule it keeps: a run counts as taken over only when every recipient that it may have reached
-//! is recorded again. People are stored as keyed hashes, as for a run that was removed.
+//! Invariant: a run counts as taken over only when every recipient that it may have reached has
+//! been recorded again. People are stored as keyed hashes, as for a run that was removed.
 
 mod bounded_rows;
 mod proof;
@@ -32,7 +32,7 @@ use report::Report;
 /// How many people are passed to the ledger at once.
 const PAGE: usize = 1_000;
 
-/// The remains of the lost ledger, and the campaign that is being sent.
+/// The files left from the lost ledger, and the campaign that is being sent.
 pub(crate) struct Takeover<'a> {
     pub(crate) ledger: &'a Arc<dyn Ledger>,
     pub(crate) state_dir: &'a Path,
@@ -40,22 +40,22 @@ pub(crate) struct Takeover<'a> {
     pub(crate) loss: Loss,
     pub(crate) campaign: &'a str,
     pub(crate) env: Option<&'a str>,
-    /// The list's column with the recipients' ids.
+    /// The column of the list with the recipients' ids.
     pub(crate) id: Option<&'a str>,
 }
 
-/// The result of reading the reports, and the parts that only the list can settle.
+/// What the reports said, and what can be settled only when the list is read.
 pub(crate) struct TakenOver {
     pub(crate) notes: Vec<String>,
     /// The campaign that is being sent.
     campaign: String,
     env: Option<String>,
     runs: Vec<RunId>,
-    /// Runs whose last execution left a trace and no report.
+    /// Lost runs whose last execution left a trace but no report.
     traced: Vec<Traced>,
 }
 
-/// People of a run of whom only the row numbers are known.
+/// The recipients of a lost run for which only row numbers and outcomes are known.
 struct Traced {
     run: RunId,
     record: Option<RunRecord>,
@@ -63,15 +63,15 @@ struct Traced {
     reached: Reached,
 }
 
-/// Messages that a run of another campaign sent after its last report. Their recipients become
-/// known when that campaign is sent.
+/// Messages that a run of another campaign sent after its last report. The recipients become known
+/// when that campaign is sent.
 pub(crate) struct Unread {
     pub(crate) run: RunId,
     pub(crate) campaign: String,
     pub(crate) messages: u64,
 }
 
-/// The people that a lost run has reached, as far as they have been read.
+/// The people that a lost run has reached, collected from its reports.
 #[derive(Clone, Default)]
 struct Reached {
     people: Sketch,
@@ -79,7 +79,7 @@ struct Reached {
 }
 
 impl Reached {
-    /// The people to store; `None` if the run's mail reached no recipient of its list.
+    /// Returns the people to store; `None` if the run's mail reached no recipient of its list.
     fn lost_people(
         self,
         run: &str,
@@ -117,7 +117,7 @@ impl Takeover<'_> {
             return Ok(taken);
         }
         let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
-        // Check all runs before anything is changed.
+        // All runs are checked before anything is changed.
         for run in &runs {
             self.refuse_bare_record(run)?;
             proof::prove(
@@ -130,7 +130,8 @@ impl Takeover<'_> {
         self.close_overtaken(&mut taken).await?;
         for run in runs {
             if self.loss.stale.contains(&run) {
-                // The ledger's own data about the run is kept; the report adds the later outcomes.
+                // The ledger's data about the run is kept. The report adds outcomes that the ledger
+                // lacks.
                 self.ledger.set_aside(&run).await?;
             }
             let record = self.remains.records.get(&run).cloned().flatten();
@@ -164,14 +165,14 @@ impl Takeover<'_> {
         Ok(taken)
     }
 
-    /// The campaign under which a run's people are compared with those of other campaigns.
+    /// Returns the campaign under which a run's people are compared with those of other campaigns.
     fn compared_as<'b>(&'b self, record: Option<&'b RunRecord>) -> &'b str {
-        // If it may be the campaign that is being sent, it counts as that one.
+        // If the run may belong to the campaign that is being sent, that campaign is used.
         self.campaigns(record).last().map_or(self.campaign, |(campaign, _)| campaign)
     }
 
-    /// The campaigns for which a run's people count as reached: its own, and the one being sent if
-    /// both may be the same.
+    /// Returns the campaigns for which a run's people count as reached: the run's own campaign, and
+    /// the campaign being sent if it may be the same.
     fn campaigns<'b>(&'b self, record: Option<&'b RunRecord>) -> Vec<(&'b str, Option<&'b str>)> {
         let mine = (self.campaign, self.env);
         let Some(record) = record else { return vec![mine] };
@@ -185,8 +186,8 @@ impl Takeover<'_> {
         }
     }
 
-    /// Closes unfinished runs of a campaign if the ledger has lost later runs of it, which may have
-    /// reached their open rows.
+    /// Closes unfinished runs of a campaign if the ledger has lost later runs of that campaign,
+    /// which may have reached the open rows.
     async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
         let lost: Vec<_> = self
             .loss
@@ -225,8 +226,8 @@ impl Takeover<'_> {
         Ok(())
     }
 
-    /// Refuses a run that has only a record: its latest execution ended without a report, and its
-    /// traces are missing too.
+    /// Refuses a lost run that has only a record: its latest execution ended without a report, and
+    /// its traces are missing too.
     fn refuse_bare_record(&self, run: &str) -> Result<()> {
         if self.reports(run)?.current().is_some()
             || self.remains.traces.contains_key(run)
@@ -250,8 +251,8 @@ impl Takeover<'_> {
         })
     }
 
-    /// Reads a run's newest report, if it has one. Returns the number of people it lists as reached
-    /// or refused, and how many of them are suppressed.
+    /// Reads a run's newest report, if there is one. Returns how many people it lists as reached or
+    /// refused, and how many of them are suppressed.
     async fn report(
         &self,
         run: &str,
@@ -285,8 +286,8 @@ impl Takeover<'_> {
         }
     }
 
-    /// The rows that a run's traces list as reached, refused or unknown; empty if a report was
-    /// written later.
+    /// Returns the rows that a run's traces list as reached, refused or unknown. Empty if a report
+    /// was written later.
     fn trace_rows(&self, run: &str) -> Result<Vec<(RowNumber, Outcome, Option<Reason>)>> {
         if self.reports(run)?.current().is_some() {
             return Ok(Vec::new());
@@ -323,10 +324,10 @@ impl Takeover<'_> {
 }
 
 impl TakenOver {
-    /// Applies the traces' rows to `planned`, which is not sealed yet, and records that the lost
-    /// runs are taken over. Returns the runs of other campaigns that may have sent this message, if
-    /// they have the label `apart`. Exit 2 if messages were sent after a run's last report and
-    /// their recipients cannot be determined.
+    /// Applies the traces' rows to `planned`, a run that is not sealed yet, and records that the
+    /// lost runs are taken over. Returns the runs of other campaigns that may have sent this
+    /// message, if they have the label `apart`. Exit 2 if messages were sent after a run's last
+    /// report and their recipients cannot be determined.
     pub(crate) async fn finish(
         self,
         ledger: &dyn Ledger,
@@ -341,7 +342,8 @@ impl TakenOver {
             let own =
                 record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
             if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
-                // The run belongs to another campaign and is settled when that campaign is sent.
+                // The lost run belongs to another campaign and is settled when that campaign is
+                // sent.
                 let is_same = |(planned, apart)| {
                     record
                         .as_ref()
@@ -389,8 +391,8 @@ async fn keep(
     }
 }
 
-/// Whether a lost run may have sent the message of a planned run: in the same environment, and with
-/// the label (`apart`) that the planned run is compared with.
+/// Whether a lost run may have sent the message of a planned run: it is in the same environment and
+/// has the label (`apart`) that the planned run is compared with.
 fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
     let is_or_unknown =
         |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
@@ -400,7 +402,7 @@ fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
         && apart != UNREACHED
 }
 
-/// The error if messages were sent whose recipients cannot be determined.
+/// Builds the error for messages whose recipients cannot be determined.
 fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Error {
     let trace = trace::directory(state_dir).join(format!("{run}-*.log"));
     Error::usage(format!(
@@ -413,8 +415,8 @@ fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Er
     ))
 }
 
-/// Whether two campaign ids may be the same campaign. Either they are equal, or both have no name
-/// and the same display form. Ids without a name depend on paths, which may have been written
+/// Whether two campaign ids may belong to the same campaign. Either they are equal, or both have no
+/// name and the same display form. Ids without a name depend on paths, which may have been typed
 /// differently.
 fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
     let shown = crate::run::campaign::shown;

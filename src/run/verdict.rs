@@ -1,5 +1,5 @@
 //! Turns the outcomes of a run into exit codes. The command that sent the run and later commands
-//! with nothing to do give the same verdict.
+//! that find nothing to do return the same exit codes.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use crate::model::literal::Percent;
 use crate::model::outcome::Outcome;
 use crate::report::Failing;
 
-/// How a command reports the end of an execution, according to its flags.
+/// The flags that define how a command reports the end of an execution.
 #[derive(Clone, Debug)]
 pub(crate) struct ClosingOptions {
-    /// The files of `--report`.
+    /// The files given by `--report`.
     pub(crate) reports: Vec<PathBuf>,
     pub(crate) spreadsheet_safe: bool,
-    /// The outcomes of `--error-on` and `--fail-on`.
+    /// The outcomes given by `--error-on` and `--fail-on`.
     pub(crate) failing: Failing,
-    /// The tolerated share of rejected recipients.
+    /// The share of rejected recipients that is tolerated.
     pub(crate) fail_over: Percent,
     /// Whether the summary is printed as JSON.
     pub(crate) json: bool,
@@ -36,8 +36,8 @@ impl ClosingOptions {
     }
 }
 
-/// The exit codes for these outcomes, each with its reason. The flags define which outcomes are
-/// failures.
+/// Returns the exit codes for these outcomes, each with its reason. The flags define which outcomes
+/// are failures.
 pub(crate) fn earned(standing: &Standing, options: &ClosingOptions) -> Vec<(Exit, String)> {
     let count = |outcome| standing.tally.get(outcome);
     let (error_on, fail_on) = (&options.failing.only, &options.failing.also);
@@ -59,7 +59,7 @@ pub(crate) fn earned(standing: &Standing, options: &ClosingOptions) -> Vec<(Exit
     {
         earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
     }
-    // Outcomes with their own exit code have been handled above.
+    // Unknown, deferred and rejected have their own exit codes and are handled above.
     let others = error_on
         .iter()
         .filter(|outcome| {
@@ -77,12 +77,12 @@ pub(crate) fn earned(standing: &Standing, options: &ClosingOptions) -> Vec<(Exit
     earned
 }
 
-/// The exit code that takes precedence.
+/// Returns the exit code that takes precedence over the others.
 pub(crate) fn most_telling(earned: &[(Exit, String)]) -> Exit {
     Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>())
 }
 
-/// The exit code of a run's outcomes if no flag defines failures.
+/// Returns the exit code of a run's outcomes if no flag defines failures.
 pub(crate) fn exit_of(standing: &Standing) -> Exit {
     let count = |outcome| standing.tally.get(outcome);
     match () {

@@ -1,5 +1,4 @@
-//! How a command selects its campaign, by name or by its files, and which campaign of the ledger
-//! that is.
+//! Finds the campaign in the ledger that a command selects, by name or by the files it is given.
 
 use std::collections::BTreeSet;
 
@@ -16,14 +15,14 @@ use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 use crate::run::settings::RunSettings;
 
-/// The most campaigns of earlier versions whose paths are checked.
+/// How many campaigns of earlier versions are checked for the paths of this send.
 const MOST_OLD: usize = 200;
 
 /// How a command selects its campaign.
 #[derive(Clone, Debug)]
 pub(crate) enum CampaignChoice {
-    /// By `--campaign`, with `{date} {week} {month}` filled in. `files` is `None` if they cannot be
-    /// read twice.
+    /// By `--campaign`, with `{date} {week} {month}` filled in. `files` is `None` if the files
+    /// cannot be read twice.
     Named { name: String, files: Option<Files> },
     /// By the files alone.
     Files(Files),
@@ -32,13 +31,14 @@ pub(crate) enum CampaignChoice {
 /// The campaign that a send belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
-    /// The id under which a run is planned.
+    /// The id that the run is planned under.
     pub(crate) id: String,
-    /// Every id of the campaign: all their locks are taken, and all their runs belong to it.
+    /// Every id of the campaign. The locks of all these ids are taken, and all their runs belong to
+    /// the campaign.
     pub(crate) ids: Vec<String>,
-    /// Pairs of identity and id, to be stored before anything is planned.
+    /// Pairs of identity and id, which must be stored before anything is planned.
     pub(crate) aliases: Vec<(String, String)>,
-    /// An earlier campaign of the same path, which is a link that leads elsewhere now.
+    /// An earlier campaign of the same path, if the path is a link that now leads elsewhere.
     pub(crate) respelled: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl CampaignChoice {
         Ok(Self::Named { name, files })
     }
 
-    /// Finds the campaign. `ledger` is `None` if it does not exist yet.
+    /// Finds the campaign. `ledger` is `None` if no ledger exists yet.
     pub(crate) async fn find(
         &self,
         ledger: Option<&dyn Ledger>,
@@ -70,7 +70,7 @@ impl CampaignChoice {
     }
 }
 
-/// The settings that make a separate campaign out of the same name or files.
+/// Settings that create a separate campaign although the name or the files are the same.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Apart<'a> {
     pub(crate) env: Option<&'a str>,
@@ -79,13 +79,14 @@ pub(crate) struct Apart<'a> {
 }
 
 impl Apart<'_> {
-    /// The id or identity of this separate campaign, from that of the plain one.
+    /// Derives the id or identity of the separate campaign from the plain one.
     pub(super) fn of(&self, plain: &str) -> String {
         let id = self.redirect.map_or_else(|| plain.to_owned(), |to| redirected(plain, to));
         if self.provider_sandbox { sandboxed(&id) } else { id }
     }
 
-    /// The plain id of a run's campaign, if the run has the same settings.
+    /// Returns the campaign id of a run without the suffix for these settings; `None` if the run
+    /// had other settings.
     pub(super) fn plain<'r>(&self, run: &'r Run) -> Option<&'r str> {
         let suffix = self.of("");
         let frozen = RunSettings::of(run).ok()?;
@@ -98,10 +99,10 @@ impl Apart<'_> {
     }
 }
 
-/// The campaigns in the ledger.
+/// The runs and aliases in the ledger that identify its campaigns.
 pub(super) struct Book<'a> {
     pub(super) ledger: Option<&'a dyn Ledger>,
-    /// Newest first.
+    /// Runs, newest first.
     pub(super) runs: Vec<Run>,
     pub(super) aliases: Vec<(String, String)>,
 }
@@ -116,7 +117,7 @@ impl<'a> Book<'a> {
         Ok(Self { ledger, runs, aliases: open.aliases().await? })
     }
 
-    /// The campaign with these ids. It keeps the newest run's id, so that Message-IDs do not
+    /// Builds the campaign with these ids. It keeps the newest run's id, so that Message-IDs do not
     /// change.
     pub(super) async fn campaign(
         &self,
@@ -138,7 +139,7 @@ impl<'a> Book<'a> {
         Ok(Campaign { id, ids, aliases, respelled: None })
     }
 
-    /// The ids stored for an identity.
+    /// Returns the ids stored for an identity.
     pub(super) fn known_as(&self, identity: &str) -> Vec<String> {
         self.aliases
             .iter()
@@ -147,7 +148,7 @@ impl<'a> Book<'a> {
             .collect()
     }
 
-    /// The campaign of a send without `--campaign`.
+    /// Finds the campaign of a send without `--campaign`.
     async fn unnamed(
         &self,
         files: &Files,
@@ -183,7 +184,7 @@ impl<'a> Book<'a> {
         Ok(campaign)
     }
 
-    /// Ids that earlier versions gave to the campaign with this identity.
+    /// Returns the ids that earlier versions gave to the campaign with this identity.
     async fn older(
         &self,
         canonical: &str,
@@ -211,7 +212,7 @@ impl<'a> Book<'a> {
 
 impl Campaign {
     /// Continues the campaign that the same command selected earlier, although a link in the path
-    /// leads elsewhere now.
+    /// now leads elsewhere.
     pub(crate) fn go_on_as(&mut self, old: String, kin: Vec<String>) {
         for (_, campaign) in &mut self.aliases {
             campaign.clone_from(&old);
@@ -222,12 +223,12 @@ impl Campaign {
         self.respelled = None;
     }
 
-    /// The refusal if a link leads to another list while the earlier campaign has an unfinished
-    /// run.
+    /// Builds the refusal if a link leads to another list while the earlier campaign has an
+    /// unfinished run.
     pub(crate) fn is_respelled(run: &Run, what: &str) -> Error {
         Error::new(Exit::CHANGED, format!("a link leads elsewhere now, {what}, and run {} of {} is not finished", run.id, run.head.name())).hint(
             format!(
-                "`mailbatch resume {}` finishes it and `mailbatch resume {} --abandon` closes it; --campaign NAME sends under a name of its own",
+                "`mailbatch resume {}` finishes it and `mailbatch resume {} --abandon` closes it; --campaign NAME sends this list as a separate campaign",
                 run.id, run.id
             ),
         )

@@ -1,4 +1,5 @@
-//! Campaign names with a date, as nightly jobs use them: filled in, and recognized on other days.
+//! Campaign names that contain a date, as nightly jobs use them. Fills in the date, and recognizes
+//! the same name with other dates.
 
 use jiff::Zoned;
 
@@ -27,10 +28,11 @@ pub(crate) fn is_dated(typed: &str) -> bool {
     SIGNS.iter().any(|(sign, _)| typed.contains(sign))
 }
 
-/// Whether `name` is the typed name with some date filled in.
+/// Whether `name` is the typed name with any date filled in.
 pub(crate) fn gives(typed: &str, name: &str) -> bool {
     let mut form = typed.to_owned();
-    // A typed `0` stands for itself, so it is replaced first by a character that no name contains.
+    // A `0` in the typed name is not a placeholder, so it is first replaced by a character that no
+    // name contains.
     form = form.chars().map(|c| if c == '0' { '\0' } else { c }).collect();
     for (sign, date) in SIGNS {
         form = form.replace(sign, date);
@@ -43,8 +45,9 @@ pub(crate) fn gives(typed: &str, name: &str) -> bool {
     form.chars().count() == name.chars().count() && form.chars().zip(name.chars()).all(is_alike)
 }
 
-/// Warns about unfinished runs of other days, even under `-q`: a job that starts a new campaign
-/// each night continues none of them. `campaign` is the one that starts now.
+/// Warns about unfinished runs of the same name with other dates, even under `-q`. A job that
+/// starts a new campaign each night never continues them. `campaign` is the campaign that starts
+/// now.
 pub(crate) async fn name_unfinished(
     context: &Context,
     ledger: &dyn Ledger,

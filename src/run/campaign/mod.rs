@@ -1,8 +1,8 @@
 //! The campaign that a send belongs to, and the lock that prevents two executions at the same time.
 //!
-//! A campaign's id is opaque. Message-IDs and tokens depend on it, so it never changes after mail
-//! was sent under it. An identity is the name or files that a send was started with; the ledger's
-//! alias table maps identities to ids.
+//! A campaign's id is opaque. Message-IDs and tokens depend on it, so the id never changes after
+//! mail was sent under it. A campaign's identity is the name or the files that a send was started
+//! with. The ledger's alias table maps identities to ids.
 
 mod choice;
 mod dated;
@@ -32,11 +32,11 @@ pub(crate) use choice::{Apart, Campaign, CampaignChoice};
 pub(crate) use dated::name_unfinished;
 pub(crate) use typed::{argument, choice, typable};
 
-/// The part of a campaign's id after this character is a fingerprint, and not displayed.
+/// Separates the name in a campaign's id from a fingerprint, which is not displayed.
 const SIGN: char = '#';
 
-/// The id of a send whose mail is redirected to one address. It is a separate campaign with the
-/// same name, because it reaches no recipient of the list: neither may continue the other.
+/// The id of a send whose mail is redirected to one address. This is a separate campaign with the
+/// same name, because it reaches no recipient of the list. Neither campaign may continue the other.
 pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     let fingerprint: String = digest::digest(&digest::SHA256, to.folded().as_bytes())
         .as_ref()
@@ -47,8 +47,8 @@ pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     format!("{campaign}{SIGN}{fingerprint}")
 }
 
-/// The id of a send to the provider's sandbox: also a separate campaign, because it reaches no
-/// recipient.
+/// The id of a send to the provider's sandbox. This is also a separate campaign, because it reaches
+/// no recipient.
 pub(crate) fn sandboxed(campaign: &str) -> String {
     format!("{campaign}{SIGN}sandbox")
 }
@@ -58,7 +58,7 @@ pub(crate) fn is_sandboxed(campaign: &str) -> bool {
     campaign.ends_with(&sandboxed(""))
 }
 
-/// The campaign's name as displayed.
+/// The name of a campaign as displayed.
 pub(crate) fn shown(campaign: &str) -> &str {
     campaign.split(SIGN).next().unwrap_or(campaign)
 }
@@ -70,12 +70,12 @@ pub(crate) struct Lock {
     _files: Vec<File>,
 }
 
-/// A process that only checks the lock holds it for a moment. Wait at least this long, so that the
-/// check does not look like a run.
+/// Wait for the lock at least this long. A process that only checks the lock holds it for a moment,
+/// and must not look like a run.
 const GLANCE: Duration = Duration::from_millis(150);
 
-/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 if another execution has it. A
-/// campaign with several ids has a lock for each; all are taken, always in the same order.
+/// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 if another execution holds it. A
+/// campaign with several ids has a lock for each id; all locks are taken, always in the same order.
 pub(crate) fn lock(
     state_dir: &Path,
     ids: &[String],
@@ -127,7 +127,8 @@ pub(crate) async fn lock_of(
 /// Whether an execution of this campaign is in progress now.
 pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<bool> {
     let path = path(state_dir, campaign, env);
-    // Only opened for reading, so that nothing is created, even in a read-only directory.
+    // The lock file is opened only for reading, so nothing is created, and a read-only directory is
+    // no problem.
     match File::open(&path) {
         Ok(file) => Ok(file.try_lock_shared().is_err()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),

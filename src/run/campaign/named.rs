@@ -1,8 +1,9 @@
 //! Finds the campaign for a name.
 //!
-//! A name first matches a campaign that was started under it, then a campaign without a name whose
-//! display name it is. If neither exists, and the name is the display name of this send's files, it
-//! selects the campaign of these files. So the campaign is the same with and without `--campaign`.
+//! A name first matches a campaign that was started under it, then a campaign without a name that
+//! is displayed under it. If neither exists, and the files of this send are displayed under the
+//! name, it selects the campaign of these files. The campaign is therefore the same with and
+//! without `--campaign`.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +14,20 @@ use super::{SIGN, argument, shown};
 use crate::model::address::shows_nothing;
 use crate::model::error::{Error, Result};
 
-/// Identities of files start with this prefix.
+/// The prefix of identities that are derived from files.
 const FILES: &str = "p:";
 /// The longest name of a new campaign, in bytes.
 const LONGEST: usize = 200;
 
 impl Book<'_> {
-    /// The campaign with this name. `own` is the identity of this send's files.
+    /// Finds the campaign with this name. `own` is the identity of this send's files.
     pub(super) async fn named(
         &self,
         name: &str,
         own: Option<&Identity>,
         apart: &Apart<'_>,
     ) -> Result<Campaign> {
-        // Older ledgers may have several spellings of the name.
+        // Older ledgers may contain several spellings of the name.
         let same: BTreeSet<&str> = self
             .runs
             .iter()
@@ -55,7 +56,7 @@ impl Book<'_> {
                 ids.push(id);
             }
         }
-        // A campaign whose runs have been removed can only be found by its id.
+        // If the runs of a campaign have been removed, the campaign can only be found by its id.
         let id = apart.of(name);
         if ids.is_empty()
             && name.contains(SIGN)
@@ -76,15 +77,15 @@ impl Book<'_> {
         }
         let mut campaign = self.campaign(kin, first.clone(), Vec::new()).await?;
         if let Some(own) = own.filter(|own| shown(&own.id) == name) {
-            // The same files without the name are another campaign that reaches the same people, so
-            // its lock is taken too.
+            // A send of the same files without the name is another campaign that reaches the same
+            // people, so the lock of that campaign is taken too.
             campaign.ids.push(apart.of(&own.id));
         }
         Ok(campaign)
     }
 
-    /// The campaign with these ids. It is joined with the campaign of this send's files if their
-    /// display name is the same and they do not belong to another campaign.
+    /// Builds the campaign with these ids. It is joined with the campaign of this send's files if
+    /// both have the same display name and the files do not belong to another campaign.
     async fn with_own(
         &self,
         mut ids: Vec<String>,
@@ -123,9 +124,9 @@ impl Book<'_> {
         Ok(campaign)
     }
 
-    /// The refusal of a name that several campaigns have as display name. It names each campaign
-    /// with its lists. It suggests a campaign only if that one has this send's files: with any
-    /// other, its people would get the message again.
+    /// Builds the refusal of a name that is displayed for several campaigns. It lists each campaign
+    /// with its lists. It suggests a campaign only if that campaign has this send's files, because
+    /// another campaign would send the message to its people again.
     async fn several(
         &self,
         name: &str,
@@ -149,7 +150,7 @@ impl Book<'_> {
         }
         let hint = match typed {
             Some(typed) => format!("{typed} is the campaign of this message and these lists; `mailbatch runs` lists the runs"),
-            None => "none of them is of this message and these lists; omit --campaign to let the send find out which campaign has reached these people"
+            None => "none of them is of this message and these lists; without --campaign, the send finds the campaign that has reached these people"
                 .to_owned(),
         };
         Ok(Error::usage(format!("several campaigns are called {name}: {}", each.join("; ")))
@@ -157,7 +158,8 @@ impl Book<'_> {
     }
 }
 
-/// Refuses an invalid name for a new campaign. Existing campaigns can be selected by any name.
+/// Refuses an invalid name for a new campaign. A name that selects an existing campaign is always
+/// valid.
 fn refuse_as_new(name: &str) -> Result<()> {
     if name.contains(SIGN) || name.len() > LONGEST {
         return Err(no_name(name));

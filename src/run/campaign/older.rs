@@ -1,8 +1,9 @@
-//! The ids that earlier versions gave to campaigns without a name: a digest of the paths as typed.
+//! Recognizes campaigns without a name that earlier versions created. Their id is a digest of the
+//! paths as typed.
 //!
-//! The ledger has the lists as typed and the message's path. The directory in which they were typed
-//! is missing, so candidates are tried until one gives the id. If the workspace has moved since,
-//! the paths are looked for in its new place.
+//! The ledger stores the lists as typed and the message's path, but not the directory in which they
+//! were typed. So candidate directories are tried until one gives the id. If the workspace has
+//! moved since, the paths are also tried in the new place.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,15 +15,15 @@ use super::paths::{Files, Root, hex, lexical, nfc};
 use crate::config::Workspace;
 use crate::ledger::Run;
 
-/// The most workspace directories to try, and their greatest depth.
+/// The most workspace directories to try, and how deep they may be nested.
 const MOST_DIRS: usize = 500;
 const DEPTH: usize = 3;
 
-/// Directories in which lists may have been typed.
+/// Candidates for the directory in which the lists were typed.
 pub(super) struct Places<'a> {
     workspace: &'a Workspace,
     root: &'a Root,
-    /// The workspace's directories, relative to the workspace.
+    /// The directories in the workspace, as relative paths.
     below: Vec<PathBuf>,
 }
 
@@ -60,15 +61,15 @@ impl<'a> Places<'a> {
             .chain(start.ancestors().map(Path::to_path_buf))
             .collect();
         dirs.extend(self.below.iter().map(|below| joined(root, below)));
-        // Directories that may have been the workspace at that time, if the message was in it.
+        // Candidates for the earlier place of the workspace, if the message was in the workspace.
         for old in lexical(message).ancestors().skip(1) {
             dirs.extend(self.below.iter().map(|below| joined(old, below)));
         }
         dirs
     }
 
-    /// The files at their present paths. If the workspace was moved or copied, paths below its old
-    /// directory are looked for below the new one.
+    /// Finds the present paths of the files. If the workspace was moved or copied, paths below the
+    /// old directory are tried below the new one.
     fn moved_here(&self, files: Files) -> Option<Files> {
         let root = self.root.path();
         let all = || files.message.iter().chain(&files.lists).map(|path| lexical(path));
@@ -103,7 +104,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The files as found now; `None` if one of them does not exist.
+/// Returns the files at their present paths; `None` if one of them does not exist.
 fn there(files: &Files) -> Option<Files> {
     let message = match &files.message {
         Some(message) => Some(found(message)?),
@@ -113,8 +114,8 @@ fn there(files: &Files) -> Option<Files> {
     Some(Files { message, config: files.config.clone(), lists })
 }
 
-/// The present path of a file. Its names may have another Unicode normal form, and a directory
-/// before `..` may no longer exist.
+/// Finds the present path of a file. The names on disk may have another Unicode normal form, and a
+/// directory before `..` may no longer exist.
 fn found(path: &Path) -> Option<PathBuf> {
     if path.exists() {
         return Some(path.to_path_buf());
@@ -133,7 +134,7 @@ fn found(path: &Path) -> Option<PathBuf> {
         .map(|entry| entry.path())
 }
 
-/// The fingerprint that earlier versions computed.
+/// Computes the fingerprint that earlier versions used.
 fn digest_of(message: &Path, dir: &Path, lists: &[&Path]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     for path in
@@ -145,12 +146,12 @@ fn digest_of(message: &Path, dir: &Path, lists: &[&Path]) -> String {
     hex(hash, 6)
 }
 
-/// Joins two paths. A plain `join` with an empty path would add a slash.
+/// Joins two paths. A plain `join` with an empty path would add a slash at the end.
 fn joined(dir: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { dir.to_path_buf() } else { dir.join(below) }
 }
 
-/// The file that a frozen message's body was read from.
+/// The file that the body of a frozen message was read from.
 fn message_file(message: &serde_json::Value) -> Option<String> {
     fn file(value: &serde_json::Value) -> Option<String> {
         match value {

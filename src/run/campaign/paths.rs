@@ -1,5 +1,5 @@
-//! The files of a campaign without a name. They are identified independently of the spelling of
-//! their paths and of the workspace's location.
+//! Identifies the files of a campaign without a name. The identity does not depend on how the paths
+//! are typed or where the workspace is.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ use super::SIGN;
 /// The canonical path of the workspace's directory.
 pub(super) struct Root {
     path: PathBuf,
-    /// Device and inode, because the same directory may be mounted in several places.
+    /// Device and inode, because the same directory may be mounted at several paths.
     node: Option<(u64, u64)>,
 }
 
@@ -29,8 +29,8 @@ impl Root {
         &self.path
     }
 
-    /// The key of an absolute path: the part below the workspace, or the whole path for a file
-    /// elsewhere. Text is in NFC.
+    /// Converts an absolute path to the form used in identities: the part below the workspace, or
+    /// the whole path for a file elsewhere. The text is in NFC.
     fn key(&self, path: &Path) -> Vec<u8> {
         let below = match path.strip_prefix(&self.path) {
             Ok(below) => Some(below),
@@ -53,12 +53,12 @@ fn node(dir: &Path) -> Option<(u64, u64)> {
     fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// The text in NFC, because the same name can be typed in different normal forms.
+/// Converts text to NFC, because the same name can be typed in different normal forms.
 pub(super) fn nfc(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
-/// The path without `.` and `..`; links are not resolved.
+/// Removes `.` and `..` from the path; links are not resolved.
 pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in path.components() {
@@ -73,8 +73,8 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     clean
 }
 
-/// The path with all links resolved. A file that does not exist keeps its path, and is refused when
-/// it is opened.
+/// Resolves all links in the path. The path of a file that does not exist stays as it is; opening
+/// the file is refused later.
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| lexical(path))
 }
@@ -82,10 +82,10 @@ fn resolved(path: &Path) -> PathBuf {
 /// The message and the lists of a campaign without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
-    /// `None` for a message in the configuration.
+    /// `None` if the message is in the configuration.
     pub(super) message: Option<PathBuf>,
     pub(super) config: PathBuf,
-    /// Absolute, as typed.
+    /// The paths of the lists as typed, made absolute.
     pub(super) lists: Vec<PathBuf>,
 }
 
@@ -94,15 +94,15 @@ pub(crate) struct Files {
 pub(crate) struct Identity {
     /// Computed from the canonical paths.
     pub(super) canonical: String,
-    /// Computed from the paths with links unresolved, if that differs.
+    /// Computed from the paths with links unresolved, if that identity differs from `canonical`.
     pub(super) spelled: Option<String>,
     /// The id of a new campaign; displayed as `message/list`.
     pub(super) id: String,
 }
 
 impl Files {
-    /// The identity of these files in a workspace. The order of the lists and repeated lists make
-    /// no difference.
+    /// Computes the identity of these files in a workspace. The order of the lists and repeated
+    /// lists make no difference.
     pub(super) fn identity(&self, root: &Root) -> Identity {
         let message = self.message.as_ref().unwrap_or(&self.config);
         let real_message = resolved(message);
@@ -144,8 +144,8 @@ fn until_dot(name: &std::ffi::OsStr) -> OsString {
     )
 }
 
-/// A file's name as part of a campaign's name, without characters that `--campaign` does not
-/// accept.
+/// Converts a file's name to a part of a campaign's name, without characters that `--campaign` does
+/// not accept.
 fn shown(name: Option<&std::ffi::OsStr>) -> String {
     let text = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     nfc(&text)
@@ -163,7 +163,7 @@ fn fingerprint<'a>(message: &'a [u8], lists: impl Iterator<Item = &'a [u8]>) -> 
     hex(hash, 16)
 }
 
-/// The first bytes of a digest, in hexadecimal.
+/// Returns the first bytes of a digest, in hexadecimal.
 pub(super) fn hex(hash: digest::Context, bytes: usize) -> String {
     hash.finish().as_ref().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,7 +4,8 @@ use super::paths::nfc;
 use crate::model::address::shows_nothing;
 use crate::model::error::Error;
 
-/// The name in the form used for comparison: NFC, without invisible characters at its ends.
+/// Converts a name to the form used for comparison: NFC, without invisible characters at the start
+/// and the end.
 pub(super) fn cleaned(name: &str) -> String {
     nfc(name.trim_matches(|c| shows_nothing(c) && !is_joining(c)))
 }

@@ -1,5 +1,5 @@
-//! Campaigns as typed by the operator, and as suggested in hints: a pasted hint selects the
-//! campaign that the hint is about.
+//! Campaigns as typed on the command line. Hints also show campaigns in this form, so that a pasted
+//! hint selects the right campaign.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::model::error::{Error, Result};
 use crate::run::context::Context;
 use crate::run::settings::RunSettings;
 
-/// The campaign selected by a send of these lists. Paths are as typed.
+/// The campaign that a send of these lists selects. The paths are as typed.
 pub(crate) fn choice(
     context: &Context,
     campaign: Option<&str>,
@@ -33,12 +33,12 @@ pub(crate) fn choice(
         }
         (None, Some(files)) => Ok(CampaignChoice::Files(files)),
         (None, None) => Err(Error::usage("a list from standard input needs --campaign NAME")
-            .hint("the name distinguishes a second start from a new send")),
+            .hint("the name shows whether a second start continues this send or is a new one")),
     }
 }
 
-/// The value of `--campaign` that selects the campaign with this id: its name, or its id if the
-/// name is ambiguous.
+/// Returns the value of `--campaign` that selects the campaign with this id: the name, or the id if
+/// the name is ambiguous.
 pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     let kin = ledger.kin(id).await?;
     let runs = ledger.runs().await?;
@@ -47,7 +47,7 @@ pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     if !plain.contains(SIGN) {
         return Ok(plain.to_owned());
     }
-    // Redirected and sandboxed campaigns are told apart by their flags, not by the name.
+    // Redirected and sandboxed campaigns differ by their flags, not by their name.
     let is_other = |run: &Run| {
         shown(&run.head.campaign) == shown(id)
             && plain_of(run) != plain
@@ -57,8 +57,8 @@ pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
     Ok(if is_its_name { shown(id) } else { plain }.to_owned())
 }
 
-/// A run's campaign as typed for `--campaign` together with the flags for redirected or sandboxed
-/// mail.
+/// Returns the arguments that select a run's campaign: `--campaign` with the flags for redirected
+/// or sandboxed mail.
 fn plain_of(run: &Run) -> &str {
     let Ok(frozen) = RunSettings::of(run) else { return &run.head.campaign };
     let mut plain = run.head.campaign.as_str();
@@ -70,7 +70,7 @@ fn plain_of(run: &Run) -> &str {
     plain
 }
 
-/// The `--campaign` argument with this name, quoted for a shell.
+/// Returns the `--campaign` argument with this name, quoted for a shell.
 pub(crate) fn argument(name: &str) -> String {
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
     let quoted =

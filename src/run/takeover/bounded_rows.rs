@@ -1,12 +1,14 @@
-//! Limits the size of a row when a report is read: a sparse file can be a single row of terabytes.
+//! Limits the size of a row when a report is read, because a sparse file can contain a single row
+//! of terabytes.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// The most bytes of a row, many times what a list's row may have. Bytes read ahead count.
+/// The most bytes of a row, which is many times the limit for a list's row. Bytes that were read
+/// ahead count too.
 const LONGEST: usize = 64 << 20;
 
-/// A report that is read row by row.
+/// Reads a report row by row.
 pub(super) struct BoundedRows {
     file: File,
     left: usize,

@@ -1,9 +1,9 @@
 //! Checks that the remaining reports of a lost run are complete.
 //!
-//! The rule it keeps: a recipient that a missing report listed as reached must not count as not
-//! reached. The run's record describes its newest report. If it does not, because an earlier
-//! version wrote it, three other things are checked: the row numbers, the link to the newest
-//! report, and the last batch number.
+//! Invariant: a recipient that a missing report listed as reached must not count as not reached.
+//! The run's record describes its newest report. If it does not, because an earlier version wrote
+//! it, the row numbers, the link to the newest report, and the last batch number are checked
+//! instead.
 
 use std::path::Path;
 
@@ -21,13 +21,13 @@ use crate::run::reports::is_reached;
 struct Counted {
     rows: u64,
     reached: u64,
-    /// The number of rows missing in the sequence of row numbers.
+    /// How many row numbers are missing in the sequence.
     gaps: u64,
     last_batch: i64,
     digest: Digest,
 }
 
-/// Exit 2 if a report of the run is missing or shortened, or if its completeness cannot be shown.
+/// Exit 2 if a report of the run is missing or shortened, or if it cannot be shown to be complete.
 pub(super) fn prove(
     reports: &Reports,
     record: Option<&RunRecord>,
@@ -82,7 +82,7 @@ pub(super) fn prove(
         {
             refuse(
                 format!(
-                    "its report {} is not as it was written: it has the same number of rows, but one or more of them were changed",
+                    "its report {} is not as it was written: it has the same number of rows, but the content of at least one row differs",
                     name(&reports.place(number))
                 ),
                 number,
@@ -93,7 +93,7 @@ pub(super) fn prove(
     }
 }
 
-/// The same check for a report that no record describes.
+/// Does the same check for a report that no record describes.
 fn prove_without_mark(
     (reports, number, counted): (&Reports, u32, Counted),
     record: Option<&RunRecord>,
@@ -151,7 +151,7 @@ fn refusal(
         false => format!("moving {} away continues with the remaining reports", away.join(" and ")),
     };
     Error::usage(format!("run {run}: {what}")).hint(format!(
-        "restore {} or the newest ledger.db from a backup; {go_on}, and the recipients who are missing may be mailed twice",
+        "restore {} or the newest ledger.db from a backup; {go_on}, and the recipients missing from the remaining reports may be mailed twice",
         report.shown()
     ))
 }

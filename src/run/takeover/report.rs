@@ -1,5 +1,5 @@
-//! Reads a report back after the ledger was lost: the recipients it lists as reached or refused,
-//! and the suppressions that follow from it.
+//! Reads a report back after the ledger was lost: the recipients that it lists as reached or
+//! refused, and the suppressions that follow from their rows.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::model::event::{Bounce, EventKind, feedback_word};
 use crate::model::outcome::{Outcome, Reason};
 use crate::model::shown::Shown;
 
-/// The number of people in a page of a report.
+/// The number of people that one page of a report has.
 const PAGE: usize = 1_000;
 
 /// A CSV report that is read back.
@@ -23,9 +23,10 @@ pub(super) struct Report {
     path: PathBuf,
     reader: csv::Reader<BoundedRows>,
     pub(super) columns: Columns,
-    /// How often each key has been seen: under `--dedupe off`, repeated keys are numbered.
+    /// How often each recipient key has been seen. Under `--dedupe off`, repeated keys are
+    /// numbered.
     occurrences: HashMap<u64, u32>,
-    /// The latest submission seen so far.
+    /// The time of the latest submission seen so far.
     pub(super) latest: Option<Timestamp>,
 }
 
@@ -44,13 +45,13 @@ pub(super) struct Columns {
 }
 
 impl Report {
-    /// Opens a report. `id` names the list's column with the recipients' ids. Exit 2 if the file is
-    /// not a report.
+    /// Opens a report. `id` is the name of the list's column with the recipients' ids. Exit 2 if
+    /// the file is not a report.
     pub(super) fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
         let file = files::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
         let mut reader = csv::ReaderBuilder::new().from_reader(BoundedRows::of(file));
         let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
-        // The report's own columns come last; the list may have columns of the same names.
+        // The report's own columns are the last ones; the list may have columns of the same names.
         let at = |name: &str| {
             header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at)
         };
@@ -83,7 +84,8 @@ impl Report {
         self.reader.read_record(record).map_err(|e| unreadable(&self.path, &e.to_string()))
     }
 
-    /// Reads the next people, and the suppressions that follow from their rows. Empty at the end.
+    /// Reads the next page of people, and the suppressions that follow from their rows. Both are
+    /// empty at the end.
     pub(super) fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
         let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
         let mut record = csv::StringRecord::new();
@@ -108,14 +110,14 @@ impl Report {
         Ok((people, learned))
     }
 
-    /// The outcome to store for a row's recipient; `None` if the row is suppressed, invalid or a
-    /// duplicate.
+    /// Returns the outcome to store for a row's recipient; `None` if the row is suppressed, invalid
+    /// or a duplicate.
     fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
         let word = record.get(self.columns.outcome).unwrap_or_default();
         let reason =
             || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
         if word.is_empty() {
-            // The row was under way when the report was written, or had not been started.
+            // The row was being sent when the report was written, or had not been started.
             let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
             return Ok(Some(Kept(
                 was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))),
@@ -138,11 +140,11 @@ impl Report {
     }
 }
 
-/// The outcome to store for a person; empty if the person may be mailed.
+/// Returns the outcome to store for a person; empty if the person may be mailed.
 struct Kept(Option<(Outcome, Option<Reason>)>);
 
-/// The suppressions that a report row proves: a nonexistent mailbox reported at submission, and
-/// later feedback.
+/// Returns the suppressions that a report row proves: by a nonexistent mailbox reported at
+/// submission, or by later feedback.
 fn suppressions(
     email: &str,
     record: &csv::StringRecord,
@@ -176,12 +178,12 @@ fn suppressions(
     reasons.into_iter().map(entry).collect()
 }
 
-/// A cell without the quote added by `--spreadsheet-safe`.
+/// Removes the quote that `--spreadsheet-safe` added to a cell.
 fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
 }
 
 fn unreadable(path: &Path, why: &str) -> Error {
-    Error::usage(format!("{}: this is not a report as it was written: {why}", path.shown()))
+    Error::usage(format!("{}: the file is not a valid report: {why}", path.shown()))
         .hint("restore it from a backup; moving it away discards its contents, and the people in it may be mailed twice")
 }
