@@ -1,4 +1,4 @@
-//! The addresses that can be mailed in an environment: `allow` under `[env.NAME]`.
+//! The addresses that can be mailed in an environment, from the key `allow` under `[env.NAME]`.
 
 use crate::model::address::{Address, domain_to_ascii};
 
@@ -7,12 +7,12 @@ use crate::model::address::{Address, domain_to_ascii};
 pub(crate) enum AllowRule {
     /// Every address at this domain, but not at its subdomains.
     Domain(String),
-    /// One address, compared without case.
+    /// One address, compared without regard to case.
     Address(String),
 }
 
 impl AllowRule {
-    /// Parses `@domain` or an address. The error does not repeat the text.
+    /// Parses `@domain` or an address. The error message does not repeat the text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             Some(domain) => domain_to_ascii(domain).map(Self::Domain).map_err(|e| e.to_string()),

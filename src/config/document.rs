@@ -1,5 +1,5 @@
-//! The configuration file as a tree in which every key has its line number, so that errors can show
-//! it.
+//! The configuration file as a tree that stores a line number for every key, so that errors can
+//! show the line.
 
 use toml::de::{DeTable, DeValue};
 
@@ -8,7 +8,7 @@ use crate::model::error::{Error, Result};
 /// The parsed file.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    /// The file's name in errors.
+    /// The file's name, as errors show it.
     pub(super) name: String,
     pub(super) root: Table,
 }
@@ -17,7 +17,7 @@ pub(super) struct Document {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table(Vec<(String, Node)>);
 
-/// A key's value and its line.
+/// The value of a key, with its line number.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
@@ -75,7 +75,7 @@ impl Table {
         self.iter().find(|(name, _)| *name == key).map(|(_, node)| node)
     }
 
-    /// The table under `key`, for changes.
+    /// Returns the table under `key`, to change it.
     pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
         match self.0.iter_mut().find(|(name, _)| name == key) {
             Some((_, Node { content: Content::Table(table), .. })) => Some(table),
@@ -92,13 +92,13 @@ impl Table {
         self.0.retain(|(key, _)| keep(key));
     }
 
-    /// The table as TOML, without line numbers.
+    /// Converts the table to TOML, without line numbers.
     pub(super) fn to_toml(&self) -> toml::Table {
         self.iter().map(|(key, node)| (key.to_owned(), node.to_toml())).collect()
     }
 
-    /// Merges `over` into this table: tables are merged, other values are replaced. A secret's `{
-    /// env }`, `{ file }` or `{ command }` counts as one value.
+    /// Merges `over` into this table: tables are merged, other values are replaced. A reference to
+    /// a secret (`{ env }`, `{ file }` or `{ command }`) is replaced as a whole.
     pub(super) fn overlay(&mut self, over: &Self) {
         for (key, node) in over.iter() {
             match self.0.iter_mut().find(|(name, _)| name == key) {
@@ -113,7 +113,7 @@ impl Table {
         }
     }
 
-    /// Whether the node is a reference to a secret.
+    /// Whether the node is a reference to a secret, such as `{ env = "NAME" }`.
     pub(super) fn names_a_secret(&self) -> bool {
         matches!(self.0.as_slice(), [(key, _)] if super::secrets::SOURCES.contains(&key.as_str()))
     }

@@ -1,13 +1,13 @@
 //! All keys of `mailbatch.toml` with examples, defaults and descriptions. The parser accepts
 //! exactly these keys, and mailbatch.toml(5) is generated from these tables.
 
-/// One key of a table.
+/// The description of one key of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     pub name: &'static str,
     /// An example value.
     pub example: &'static str,
-    /// The value in force if the key is absent; empty if there is no default.
+    /// The value that applies if the key is absent; empty if there is no default.
     pub default: &'static str,
     /// What the key does.
     pub doc: &'static str,
@@ -22,12 +22,12 @@ pub(super) const fn key(
     Key { name, example, default, doc }
 }
 
-/// The names of these keys.
+/// Returns the names of these keys.
 pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
     keys.iter().map(|key| key.name).collect()
 }
 
-/// The tables with fixed keys, in the order of mailbatch.toml(5): heading and keys.
+/// The tables with fixed keys, each with its heading, in the order of mailbatch.toml(5).
 pub const TABLES: &[(&str, &[Key])] = &[
     ("message", MESSAGE),
     ("list", LIST),
@@ -73,7 +73,7 @@ pub(super) const MESSAGE: &[Key] = &[
         "reply_to",
         "\"help@acme.example\"",
         "",
-        "The Reply-To header, a template: one mailbox, or several with commas between them. A value in it is one name or one address, whatever it holds; a row that gives no such list is `invalid`. A template that renders to nothing leaves the header out.",
+        "A template for the Reply-To header: one mailbox, or several separated by commas. A value that the template inserts is always one name or one address, even if it contains a comma. If the result is not a valid list of mailboxes, the row is `invalid`; if it is empty, the header is omitted.",
     ),
     key(
         "kind",
@@ -91,31 +91,31 @@ pub(super) const MESSAGE: &[Key] = &[
         "unsubscribe_mailto",
         "\"unsubscribe+{token}@acme.example\"",
         "",
-        "A template for an address that stands in List-Unsubscribe beside `unsubscribe_url`, for mail programs that unsubscribe by mail. `{token}` marks each message as it does in `envelope_sender`. What follows a `?` is what the mail is written with; without it that is `subject=unsubscribe`.",
+        "A template for an address that List-Unsubscribe contains in addition to `unsubscribe_url`, for mail programs that unsubscribe by mail. `{token}` is replaced as in `envelope_sender`. Header fields for the unsubscribe mail may follow a `?`; the default is `subject=unsubscribe`.",
     ),
     key(
         "preheader",
         "\"{{ first_name }}, three days only\"",
         "",
-        "What mail programs show beside the subject, a template: hidden text at the beginning of the HTML part, filled up so that they do not go on with the mail's first words.",
+        "A template for the preview text that mail programs show next to the subject. It is hidden text at the start of the HTML part, padded so that the first words of the mail do not follow it.",
     ),
     key(
         "list_id",
         "\"Spring news <news.acme.example>\"",
         "",
-        "The List-Id header (RFC 2919), by which people sort their mail: a name, and an identifier under a domain of yours that stays the same from one mailing to the next.",
+        "The List-Id header (RFC 2919), which recipients can use to sort their mail: a name, and an identifier under your own domain. Keep it the same for every mailing to this list.",
     ),
     key(
         "feedback_id",
         "\"{{ segment }}:spring:news:acmemail\"",
         "",
-        "The Feedback-ID header, a template: four fields with colons, by which Gmail's Postmaster Tools group complaints. The last is your own name of 5 to 15 characters; the others may be empty.",
+        "A template for the Feedback-ID header: four fields separated by colons. Gmail's Postmaster Tools group complaints by these fields. The last field is a name of your choice with 5 to 15 characters; the others may be empty.",
     ),
     key(
         "headers",
         "{ X-Campaign = \"{{ campaign }}\" }",
         "",
-        "Additional headers. The values are templates; a header whose value renders empty is omitted.",
+        "Additional headers. The values are templates; a header with an empty result is omitted.",
     ),
     key(
         "envelope_sender",
@@ -136,25 +136,25 @@ pub(super) const MESSAGE: &[Key] = &[
         "body",
         "\"emails/{{ locale }}.html\"",
         "",
-        "A template of the path of the body, by which each row chooses a file; `file` may be one, too. See `mailbatch help messages`.",
+        "A template for the path of the body, so that each row chooses its file. The key `file` may contain a template too. See `mailbatch help messages`.",
     ),
     key(
         "inline_css",
         "true",
         "false",
-        "Writes CSS of `<style>` elements into `style` attributes, once a run. MJML's `mj-style inline` is always inlined.",
+        "Whether to write the CSS of `<style>` elements into `style` attributes. MJML's `mj-style inline` is always inlined.",
     ),
     key(
         "attachments",
         "[\"terms.pdf\"]",
         "",
-        "Files to attach to every message: paths, or tables with `path`, `name`, `content_type` and `cid`. A path is relative to the file in which it is written. A file with a `cid` is an image that the HTML shows by `cid:`. With a value in its path, `invoices/{{ id }}.pdf`, each row has a file of its own below `attach_dir`; `name` may be a template too.",
+        "Files to attach to every message: paths, or tables with `path`, `name`, `content_type` and `cid`. A path is relative to the file that contains this key. A file with a `cid` is an image that the HTML refers to by `cid:`. If the path is a template, such as `invoices/{{ id }}.pdf`, each row has its own file below `attach_dir`; `name` may be a template too.",
     ),
     key(
         "attach_dir",
         "\"invoices\"",
         "",
-        "The directory of the files that a template in `attachments` names. Nothing outside of it is opened and no symbolic link below it is followed. A row whose path renders to nothing has no such attachment; one whose file is missing, empty or too large is `invalid`.",
+        "The directory that contains the files of templates in `attachments`. Files outside of it are never opened, and symbolic links below it are not followed. If the path of a row is empty, the row has no such attachment. If its file is missing, empty or too large, the row is `invalid`.",
     ),
 ];
 
@@ -164,7 +164,7 @@ pub(super) const LIST: &[Key] = &[
         "id",
         "\"id\"",
         "the address",
-        "The column with a stable id, by which runs recognize a recipient.",
+        "The column with a stable id, which identifies a recipient in later runs.",
     ),
     key(
         "format",

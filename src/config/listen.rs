@@ -19,10 +19,10 @@ pub(crate) struct ListenSettings {
     pub addr: SocketAddr,
     /// The public URL, without a trailing slash.
     pub public_url: Option<String>,
-    /// The source of the secret that signs unsubscribe links.
+    /// Where to read the secret that signs unsubscribe links.
     pub(super) unsubscribe_key: Option<toml::Value>,
-    /// The PEM files of the TLS certificate (with its chain) and its key. Without them a proxy in
-    /// front must handle TLS.
+    /// The PEM files of the TLS certificate (with its chain) and of its key. Without them, a proxy
+    /// in front must handle TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
 
@@ -53,8 +53,8 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
                 if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
             let node = section.get(there).expect("the path was parsed from this node");
             return Err(section
-                .error(node, format!("listen.{there} is set without listen.{missing}"))
-                .hint(format!("write {missing} = \"FILE.pem\" too")));
+                .error(node, format!("listen.{there} is set, but listen.{missing} is missing"))
+                .hint(format!("add {missing} = \"FILE.pem\"")));
         }
     };
     Ok(ListenSettings {
@@ -69,7 +69,7 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
     })
 }
 
-/// The source of a secret. A literal secret is an error.
+/// Parses a reference to a secret. A literal secret is an error.
 fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
     let Some(node) = section.get(key) else { return Ok(None) };
     let value = node.to_toml();
@@ -77,7 +77,8 @@ fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
     Ok(Some(value))
 }
 
-/// An http or https URL without a query. Its path may be a prefix that a proxy removes.
+/// Parses the public URL: http or https, without a query. It may have a path, which a proxy can
+/// remove.
 fn public_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|e| format!("{text:?} is not a valid URL: {e}"))?;
     let is_plain = url.query().is_none()
@@ -92,19 +93,19 @@ fn public_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// How events of a provider are verified.
+/// How to verify the events that a provider sends.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct WebhookKeys {
-    /// The source of the secret: `webhook_secret`.
+    /// Where to read the secret: `webhook_secret`.
     pub(super) secret: Option<toml::Value>,
     /// The ARN of the SNS topic: `webhook_topic`.
     pub topic: Option<String>,
 }
 
-/// The keys of `[providers.NAME]` that concern events.
+/// The keys of `[providers.NAME]` that are about events.
 pub(super) const WEBHOOK_KEYS: [&str; 2] = ["webhook_secret", "webhook_topic"];
 
-/// Reads these keys for a kind of provider. A key that the kind does not use is an error.
+/// Reads these keys for a kind of provider. A key that does not apply to the kind is an error.
 pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> {
     let webhook = crate::provider::table::webhook(kind);
     let is_sns = webhook.is_some_and(|webhook| webhook.verify.is_none());
@@ -114,10 +115,16 @@ pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> 
             let hint = if is_sns {
                 "write webhook_topic = \"arn:aws:sns:...\"; SNS signs events with its certificate"
             } else {
-                "leave it out"
+                "remove this key"
             };
             return Err(section
-                .error(node, format!("{}: a provider of kind {kind} has none", section.name(key)))
+                .error(
+                    node,
+                    format!(
+                        "{}: a provider of kind {kind} has none of this name",
+                        section.name(key)
+                    ),
+                )
                 .hint(hint));
         }
     }
@@ -126,7 +133,7 @@ pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> 
         if is_topic(text) {
             Ok(text.to_owned())
         } else {
-            Err(format!("{text:?} is not the ARN of a topic of SNS"))
+            Err(format!("{text:?} is not the ARN of a topic of Amazon SNS"))
         }
     };
     Ok(WebhookKeys {

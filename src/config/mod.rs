@@ -1,6 +1,6 @@
-//! Builds typed settings from arguments, `mailbatch.toml` and environment variables. Only this
-//! module reads the environment. An unknown or unsupported key is refused with file, line and fix
-//! (exit 2).
+//! Builds typed settings from arguments, `mailbatch.toml` and environment variables. No other
+//! module reads the environment. An unknown or unsupported key is refused with its file, its line
+//! and a fix (exit 2).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,21 +44,21 @@ use section::Section;
 /// The minimum length of the key for unsubscribe links, in characters.
 const SHORTEST_KEY: usize = 16;
 
-/// All settings of the configuration, validated.
+/// All settings of the configuration, after validation.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub workspace: Workspace,
-    /// The name of the overlay in force.
+    /// The name of the `[env.NAME]` table that is applied, if any.
     pub env: Option<String>,
-    /// The keys of `[message]`, with known names. `file` is absolute; `attachments` are relative to
-    /// the workspace's root.
+    /// The keys of `[message]`; only known names occur. `file` is absolute; `attachments` are
+    /// relative to the workspace's root.
     pub message: toml::Table,
     pub list: ListSettings,
-    /// Absolute paths; the files may not exist.
+    /// Absolute paths of the suppression files, which may not exist.
     pub suppression_files: Vec<PathBuf>,
     /// How many soft bounces suppress a recipient; `None` to ignore soft bounces.
     pub soft_bounces: Option<SoftBounces>,
-    /// In file order.
+    /// The providers, in the order of the file.
     pub providers: Vec<(String, ProviderConfig)>,
     /// How recipients are assigned to providers; `None` if only one provider is used.
     pub route: Option<Route>,
@@ -72,8 +72,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Finds and reads the configuration, and applies the overlay `[env.NAME]` if `env` names one.
-    /// Exit 2 for any error in it.
+    /// Finds and reads the configuration. If `env` names an environment, applies `[env.NAME]` on
+    /// top. Exit 2 for any error in the configuration.
     pub(crate) fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
         Self::load_with(Workspace::find(globals)?, env, PROVIDERS)
     }
@@ -109,8 +109,8 @@ impl Settings {
     ) -> Result<Self> {
         let overlays = overlays(&document)?;
         document.root.remove("env");
-        // All overlays are parsed, so that a mistake in [env.production] is found before its first
-        // use.
+        // All `[env.NAME]` tables are parsed, so that a mistake in [env.production] is found before
+        // its first use.
         let mut chosen = Self::read_merged(&workspace, &document, None, specs)?;
         let mut found = env.is_none();
         for (name, overlay) in &overlays {
@@ -138,7 +138,7 @@ impl Settings {
         let root = Section::root(document);
         if let (None, Some(node)) = (env, root.get("allow")) {
             return Err(root
-                .error(node, "`allow` belongs to an environment")
+                .error(node, "`allow` is only accepted in an environment")
                 .hint("write it under [env.NAME]"));
         }
         let mut known = keys::ROOT.to_vec();
@@ -184,8 +184,8 @@ impl Settings {
         })
     }
 
-    /// The provider called `name`, or the only configured one. If the choice is not clear, exit 2
-    /// with a list of the providers.
+    /// Returns the provider called `name`, or the only configured one. If the choice is ambiguous,
+    /// exit 2 with a list of the providers.
     pub(crate) fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
         let names =
             || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -209,8 +209,8 @@ impl Settings {
         }
     }
 
-    /// The providers for a send: the given one, else those of `[route]`, else the only one. Exit 2
-    /// if the choice is not clear.
+    /// Returns the providers for a send: the given one, else those of `[route]`, else the only one.
+    /// Exit 2 if the choice is ambiguous.
     pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
         match (&self.route, name) {
             (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
@@ -218,7 +218,7 @@ impl Settings {
         }
     }
 
-    /// The settings to connect the provider called `name`.
+    /// Returns the settings needed to connect the provider called `name`.
     pub(crate) fn provider_settings(&self, name: &str) -> Result<ProviderSettings> {
         let (name, config) = self.provider(Some(name))?;
         Ok(ProviderSettings {
@@ -230,7 +230,7 @@ impl Settings {
         })
     }
 
-    /// The key that signs unsubscribe links; `None` if it is not configured.
+    /// Returns the key that signs unsubscribe links; `None` if it is not configured.
     pub(crate) fn unsubscribe_key(&self) -> Result<Option<Secret>> {
         const KEY: &str = "listen.unsubscribe_key";
         let Some(value) = &self.listen.unsubscribe_key else { return Ok(None) };
@@ -242,7 +242,7 @@ impl Settings {
         Ok(Some(key))
     }
 
-    /// The secret that verifies events of the provider called `name`; `None` if it is not
+    /// Returns the secret that verifies events of the provider called `name`; `None` if it is not
     /// configured. Exit 2 if the secret is empty, too short, or not in the provider's format.
     pub(crate) fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
         let (name, config) = self.provider(Some(name))?;
@@ -260,16 +260,16 @@ impl Settings {
         Ok(Some(secret))
     }
 
-    /// Resolves the secrets of the provider called `name` and builds it. Sends nothing over the
-    /// network.
+    /// Reads the secrets of the provider called `name` and builds the provider. Sends nothing over
+    /// the network.
     pub(crate) fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
         let spec = table::find(&config.kind)
             .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }
-    /// All settings in force with their origins: environment variables, the configuration, and
-    /// defaults.
+    /// Returns all settings in force, each with its origin: environment variable, configuration or
+    /// default.
     pub(crate) fn shown(&self) -> Vec<Shown> {
         let mut all = shown::environment();
         all.extend(self.written.iter().cloned());
@@ -281,27 +281,30 @@ impl Settings {
 /// The providers of a send.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen<'a> {
-    /// At least one.
+    /// The names of the providers; at least one.
     pub providers: Vec<&'a str>,
     /// How recipients are assigned to the providers; `None` for a single provider.
     pub route: Option<&'a Route>,
 }
 
 impl Chosen<'_> {
-    /// The providers' names in one string, as runs and reports show it.
+    /// Returns the providers' names as one string, as runs and reports show it.
     pub(crate) fn label(&self) -> String {
         self.providers.join(", ")
     }
 }
 
-/// The tables under `[env]`.
+/// Returns the tables under `[env]`.
 fn overlays(document: &Document) -> Result<Vec<(String, Table)>> {
     let Some(section) = Section::root(document).section("env")? else { return Ok(Vec::new()) };
     let mut overlays = Vec::new();
     for (name, inner) in section.sections()? {
         if let Some(node) = inner.get("env") {
             return Err(inner
-                .error(node, "an environment holds no other environment")
+                .error(
+                    node,
+                    "an environment holds no other environment; both must be separate tables",
+                )
                 .hint(format!("write [env.NAME] as a separate table, outside [env.{name}]")));
         }
         overlays.push((name.to_owned(), inner.table.clone()));
@@ -309,8 +312,8 @@ fn overlays(document: &Document) -> Result<Vec<(String, Table)>> {
     Ok(overlays)
 }
 
-/// If an overlay changes a provider's kind, the provider keeps its common keys, such as rates, but
-/// not the keys that only the old kind accepts.
+/// If an environment changes a provider's kind, the provider keeps its common keys, such as rates.
+/// Keys that only the old kind accepts are dropped.
 fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
     let Some(Content::Table(above)) = overlay.get("providers").map(|node| &node.content) else {
         return;

@@ -1,9 +1,9 @@
 //! Refuses a configuration or state directory that every user can change.
 //!
-//! A configuration names commands to run and hosts that get secrets, and the state directory
-//! records the recipients already mailed. If every user of the machine can change them, every user
-//! gains the rights of the operator. Such files are refused, as ssh refuses its own. On a file
-//! system that gives all files this mode, the operator cannot fix it, so only a warning is printed.
+//! A configuration names commands to run and hosts that get secrets. The state directory records
+//! the recipients already mailed. A user who can change them gains the rights of the operator. They
+//! are therefore refused, as ssh refuses its own files. On a file system that gives all files this
+//! mode, the operator cannot fix the mode, so only a warning is printed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -32,12 +32,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
     for dir in dirs {
         let Ok(above) = std::fs::metadata(&dir) else { continue };
         if above.mode() & STICKY == 0 {
-            refuse(
-                workspace,
-                &dir,
-                &above,
-                "this directory, and put another configuration in the place of this one",
-            )?;
+            refuse(workspace, &dir, &above, "this directory, and replace the configuration in it")?;
         } else if above.mode() & OTHERS_WRITE != 0 && !is_trusted(about.uid()) {
             return Err(another_users(workspace, file, about.uid()));
         }
@@ -63,7 +58,7 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     let mode = about.permissions().mode() & 0o7777;
     if is_forced(if about.is_dir() { path } else { path.parent().unwrap_or(path) }) {
         tracing::warn!(
-            "{shown}: every user on this machine can change {what}; its file system gives every file such a mode ({mode:03o})"
+            "{shown}: every user on this machine can change {what}; its file system gives every file the mode {mode:03o}"
         );
         return Ok(());
     }
@@ -78,8 +73,8 @@ fn refuse(workspace: &Workspace, path: &Path, about: &Metadata, what: &str) -> R
     .hint(format!("chmod o-w {shown}{owner}")))
 }
 
-/// The error for a configuration of another user in a shared directory such as /tmp, where any user
-/// can place one for others to find.
+/// Builds the error for a configuration that belongs to another user and is in a shared directory
+/// such as /tmp, where any user can put one for others to use.
 fn another_users(workspace: &Workspace, file: &Path, owner: u32) -> Error {
     let shown = named(workspace, file);
     Error::usage(format!("{shown} belongs to user {owner}, and is in a directory that every user can write to"))
@@ -95,7 +90,7 @@ fn is_read_only(path: &Path) -> bool {
         .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
-/// Whether a new file with mode 0600 can still be written by every user.
+/// Tests whether a new file with mode 0600 can still be written by every user.
 fn is_forced(dir: &Path) -> bool {
     let made = tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir);
     made.and_then(|file| file.as_file().metadata())

@@ -1,5 +1,5 @@
-//! `[providers.NAME]`: parses the keys that all providers share. The other keys are checked by name
-//! and passed to the provider.
+//! `[providers.NAME]`: parses the keys that all providers share. The names of the other keys are
+//! checked, and their values are passed to the provider.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::provider::{ProviderSpec, table};
 /// The key whose tables contain private keys.
 const DKIM: &str = "dkim";
 
-/// A key that this module reads for all providers with an API.
+/// The key for the rate of requests, which this module reads for all providers with an API.
 const REQUEST_RATE: &str = "request_rate";
 
 /// How long and how often a recipient is retried. Waits are exponential with full jitter.
@@ -43,7 +43,7 @@ impl Default for RetryPolicy {
 /// One provider as configured.
 #[derive(Clone, Debug)]
 pub(crate) struct ProviderConfig {
-    /// The provider's row in the table of providers.
+    /// The entry for the provider's kind in the table of kinds.
     pub kind: String,
     /// The maximum rate in recipients; `None` for no limit.
     pub rate: Option<Rate>,
@@ -61,7 +61,7 @@ pub(crate) struct ProviderConfig {
     pub retry: RetryPolicy,
     /// How the provider's events are verified.
     pub webhook: WebhookKeys,
-    /// The keys of this kind of provider, with secrets not yet resolved.
+    /// The keys that only this kind of provider accepts, with secrets not yet read.
     pub keys: toml::Table,
 }
 
@@ -124,8 +124,9 @@ impl ProviderConfig {
         table::find(&self.kind).is_none_or(|spec| spec.leaves_the_machine)
     }
 
-    /// Whether no mail can leave this machine through the provider: it is the sandbox, or all
-    /// addresses of its host are loopback addresses. Looks up the host's name.
+    /// Whether no mail can leave this machine through the provider. This is so for the sandbox, and
+    /// if all addresses of the provider's host are loopback addresses. Looks up the name of the
+    /// host.
     pub(crate) fn is_on_this_machine(&self) -> bool {
         if !self.leaves_the_machine() {
             return true;
@@ -238,14 +239,14 @@ fn retry(section: &Section<'_>) -> Result<RetryPolicy> {
 fn positive(text: &str) -> Result<Duration, String> {
     parse_duration(text).and_then(|time| {
         if time.is_zero() {
-            Err("with a wait of zero, retries would never let go of the provider".to_owned())
+            Err("with a wait of zero, retries would never let go of the provider; write a longer time".to_owned())
         } else {
             Ok(time)
         }
     })
 }
 
-/// Who signs the mail of a kind without the key `dkim`.
+/// Explains why a kind of provider needs no key `dkim`.
 fn signs(spec: &ProviderSpec) -> String {
     if spec.leaves_the_machine {
         format!("{} signs the mail that it sends itself", spec.kind)
@@ -254,7 +255,7 @@ fn signs(spec: &ProviderSpec) -> String {
     }
 }
 
-/// The private keys in `dkim`, which is a table or a list of tables.
+/// Returns the private keys in `dkim`, which is a table or a list of tables.
 fn dkim_keys(value: &toml::Value) -> impl Iterator<Item = &toml::Value> {
     let tables = match value {
         toml::Value::Array(tables) => tables.as_slice(),
@@ -268,7 +269,7 @@ fn is_secret(key: &str) -> bool {
     ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
 }
 
-/// Whether a text is a URL that contains a password (RFC 3986 section 3.2.1).
+/// Whether a text is a URL with a password in it (RFC 3986 section 3.2.1).
 fn has_password(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);

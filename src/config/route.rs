@@ -6,10 +6,10 @@ use super::section::Section;
 use crate::model::address::domain_to_ascii;
 use crate::model::error::Result;
 
-/// The routing of a run with several providers.
+/// How a run with several providers chooses between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The order of failover. Without weights the first provider is preferred.
+    /// The order of failover. Without weights, the first provider in it is preferred.
     pub order: Vec<String>,
     /// The shares of the recipients; empty if only the order decides. A provider with weight zero
     /// is used only for failover.
@@ -25,8 +25,8 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// All providers, each once: first those of the order, then the others that are preferred for a
-    /// domain or cohort.
+    /// Returns all providers, each once: first those of the failover order, then the others that
+    /// are preferred for a domain or cohort.
     pub(crate) fn providers(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.order.iter().map(String::as_str).collect();
         for name in self.domains.iter().map(|(_, name)| name).chain(&self.canary).chain(&self.rest)
@@ -72,7 +72,7 @@ impl Route {
                 .error_on(section.line, "[route] says neither order nor weights")
                 .hint(hint));
         }
-        // Providers with a weight are also used for failover, after those in `order`.
+        // Providers that have a weight but are not in `order` are used for failover last.
         let more: Vec<String> = weights
             .iter()
             .map(|(name, _)| name.clone())

@@ -1,5 +1,5 @@
-//! Resolves secrets that the configuration refers to: `{ env }`, `{ file }`, `{ command }`. Only
-//! this module reads secrets, and none of its messages contains one.
+//! Reads the secrets that the configuration refers to by `{ env }`, `{ file }` or `{ command }`. No
+//! other module reads secrets, and no error message contains a secret.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::model::error::{Error, Result};
 use crate::provider::SecretSource;
 use crate::secret::Secret;
 
-/// The keys of a reference to a secret.
+/// The keys that a reference to a secret may have.
 pub(super) const SOURCES: [&str; 3] = ["env", "file", "command"];
 
 const WRITE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = \"...\" }";
@@ -23,7 +23,7 @@ const TLS_KEY: &str = "listen.tls_key";
 const MOST_BYTES: u64 = 64 * 1024;
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
-/// Resolves references relative to the configuration's directory.
+/// Reads secrets. Relative paths start at the directory of the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Secrets {
     root: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// A resolver for files and commands relative to `root`.
+    /// Creates a reader for files and commands relative to `root`.
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, command_time: COMMAND_TIME }
     }
@@ -42,7 +42,7 @@ impl Secrets {
 
     fn command(&self, key: &str, value: &toml::Value) -> Result<String> {
         let wrong = || {
-            Error::usage(format!("{key}: command is neither a text nor a list of texts"))
+            Error::usage(format!("{key}: command must be a string or a list of strings"))
                 .hint("write { command = \"pass show relay\" }")
         };
         let mut command = match value {
@@ -64,8 +64,8 @@ impl Secrets {
             }
             _ => return Err(wrong()),
         };
-        // The command keeps standard error and the terminal, so that it can ask the operator for a
-        // passphrase.
+        // The command inherits standard error and the terminal, so that it can ask the operator for
+        // a passphrase.
         let child =
             command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let child = child.map_err(|e| {
@@ -76,18 +76,18 @@ impl Secrets {
         text(key, "the command's output", self.output(key, child)?)
     }
 
-    /// Collects a command's output. The command may take at most `command_time`.
+    /// Reads a command's output. The command may run for at most `command_time`.
     fn output(&self, key: &str, mut child: Child) -> Result<Vec<u8>> {
         let hint = "run it by hand to see what it says; it must print the secret and exit 0";
         let deadline = Instant::now() + self.command_time;
         let stdout = child.stdout.take().expect("the child was spawned with a pipe");
         let (done, output) = mpsc::channel();
-        // If a grandchild keeps the pipe open past the deadline, this thread remains. It holds
-        // nothing but the pipe.
+        // If a grandchild process keeps the pipe open past the deadline, this thread keeps running.
+        // It owns nothing but the pipe.
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-            // Sending fails if the deadline has passed and the receiver is dropped.
+            // Fails only if the deadline has passed and the receiver has been dropped.
             let _ = done.send(read.map(|_| bytes));
         });
         let late = || {
@@ -129,12 +129,12 @@ impl Secrets {
     }
 }
 
-/// The private key of the HTTP endpoint's certificate, checked like a secret.
+/// Reads the private key of the HTTP endpoint's certificate, with the same checks as for a secret.
 pub(crate) fn private_key(workspace: &Workspace, path: &Path) -> Result<Vec<u8>> {
     private(TLS_KEY, &workspace.shown(path), path, files::CERTIFICATES)
 }
 
-/// Reads up to `most` bytes of a secret's file, plus one byte to show that it is longer. A file
+/// Reads a secret's file: up to `most` bytes, and one more to show that the file is longer. A file
 /// that other users can read or change is an error. `shown` is the path as configured.
 fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     let cannot = |e: std::io::Error| {
@@ -164,9 +164,10 @@ fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the file's mode keeps the secret private. Allowed are: readable by the owner only; owned
-/// by root and readable by a group, as orchestrators mount secrets; readable by all users of a
-/// container, if the mount is read-only or under /run/secrets, where the mode cannot be changed.
+/// Whether the file's mode keeps the secret private. Three cases are allowed. The file is readable
+/// by its owner only. It belongs to root and is readable by a group, as orchestrators mount
+/// secrets. It is readable by all users of a container, but the mount is read-only or under
+/// /run/secrets, where the mode cannot be changed.
 fn is_private(path: &Path, file: &File, owner: u32, mode: u32) -> bool {
     let others_can_write = mode & 0o022 != 0;
     let is_mounted = || {
@@ -198,8 +199,8 @@ impl SecretSource for Secrets {
     }
 }
 
-/// The source of a secret. A literal secret, or any other value that is not a reference, is an
-/// error.
+/// Parses a reference to a secret. A literal secret, or any other value that is not a reference, is
+/// an error.
 pub(super) fn source_of<'v>(
     key: &str,
     value: &'v toml::Value,

@@ -1,14 +1,14 @@
-//! Typed access to one table of the configuration. Each key is read by name, and each error has
-//! file, line and fix.
+//! Typed access to one table of the configuration. Each key is read by name. Each error shows the
+//! file and the line, and suggests a fix.
 
 use super::document::{Content, Document, Node, Table};
 use crate::model::error::{Error, Result};
 
-/// A table of the configuration, while it is read.
+/// A table of the configuration that is being read.
 #[derive(Clone, Debug)]
 pub(super) struct Section<'a> {
     file: &'a str,
-    /// The table's full name, such as `providers.relay`; empty for the whole file.
+    /// The full name of the table, such as `providers.relay`; empty for the whole file.
     path: String,
     /// The line of the table's heading.
     pub(super) line: usize,
@@ -20,7 +20,7 @@ impl<'a> Section<'a> {
         Self { file: &document.name, path: String::new(), line: 1, table: &document.root }
     }
 
-    /// A key's full name, such as `providers.relay.rate`.
+    /// Returns the full name of a key, such as `providers.relay.rate`.
     pub(super) fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -33,13 +33,13 @@ impl<'a> Section<'a> {
         Error::usage(format!("{}:{line}: {what}", self.file))
     }
 
-    /// The error for a key that a later version of mailbatch may support.
+    /// Builds the error for a key that a later version of mailbatch may support.
     pub(super) fn not_built(&self, node: &Node, what: &str, instead: &str) -> Error {
         self.error(node, format!("{what} is known, but not built yet")).hint(instead)
     }
 
-    /// Refuses every key that is not in `known`, with a suggestion. Keys in `not_built` are refused
-    /// as not built yet.
+    /// Refuses every key that is not in `known`, and suggests a similar one. Keys in `not_built`
+    /// are refused as not built yet.
     pub(super) fn check_keys(&self, known: &[&str], not_built: &[&str]) -> Result<()> {
         for (key, node) in self.table.iter() {
             if not_built.contains(&key) {
@@ -67,7 +67,7 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
-    /// The table under `key`.
+    /// Returns the table under `key`.
     pub(super) fn section(&self, key: &str) -> Result<Option<Section<'a>>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
@@ -83,7 +83,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// All tables inside this one, for tables whose keys are names.
+    /// Returns all tables inside this one, for tables whose keys are chosen by the operator.
     pub(super) fn sections(&self) -> Result<Vec<(&'a str, Section<'a>)>> {
         let mut all = Vec::new();
         for (key, _) in self.table.iter() {
@@ -92,7 +92,7 @@ impl<'a> Section<'a> {
         Ok(all)
     }
 
-    /// The string under `key`. The error for another type shows `example`.
+    /// Returns the string under `key`. If the value has another type, the error shows `example`.
     pub(super) fn text(&self, key: &str, example: &str) -> Result<Option<&'a str>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
@@ -103,7 +103,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The string under `key`, parsed as `T`.
+    /// Returns the string under `key`, parsed as `T`.
     pub(super) fn read<T>(
         &self,
         key: &str,
@@ -118,7 +118,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The strings in the array under `key`, parsed as `T`; `None` if the key is absent.
+    /// Returns the strings in the array under `key`, parsed as `T`; `None` if the key is absent.
     pub(super) fn read_all<T>(
         &self,
         key: &str,
@@ -140,7 +140,7 @@ impl<'a> Section<'a> {
         items.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
     }
 
-    /// The `true` or `false` under `key`.
+    /// Returns the `true` or `false` under `key`.
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         match &node.content {
@@ -151,7 +151,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The integer under `key`, which must be in `range`.
+    /// Returns the integer under `key`, which must be in `range`.
     pub(super) fn number(
         &self,
         key: &str,
@@ -180,7 +180,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The name in `known` that is most similar to `word`.
+/// Returns the name in `known` that is most similar to `word`.
 fn suggestion<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     let typed = typed.to_lowercase().replace('-', "_");
     let nearest = known

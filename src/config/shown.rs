@@ -7,18 +7,18 @@ use super::document::{Content, Table};
 use super::provider::{ProviderConfig, RetryPolicy};
 use super::tables::CanarySettings;
 
-/// One setting in force.
+/// A setting with the value that applies.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Shown {
-    /// The key, such as `providers.relay.rate`, or a flag such as `--rate` that an environment
-    /// variable sets.
+    /// The key, such as `providers.relay.rate`, or a flag such as `--rate` if an environment
+    /// variable sets it.
     pub key: String,
     pub value: String,
-    /// `mailbatch.toml:12`, `environment MAILBATCH_RATE`, or `default`.
+    /// Where the value was set: `mailbatch.toml:12`, `environment MAILBATCH_RATE`, or `default`.
     pub origin: String,
 }
 
-/// The settings in the configuration file, in file order.
+/// Returns the settings in the configuration file, in the order of the file.
 pub(super) fn written(file: &str, table: &Table) -> Vec<Shown> {
     let mut all = Vec::new();
     walk(file, "", table, &mut all);
@@ -45,7 +45,8 @@ fn walk(file: &str, path: &str, table: &Table, all: &mut Vec<Shown>) {
     }
 }
 
-/// The source of a secret. A command's text is omitted, because it may contain a secret.
+/// Describes where a secret is read from. The text of a command is left out, because it may contain
+/// a secret.
 fn pointer(table: &Table) -> String {
     match table.to_toml().iter().next() {
         Some((source, _)) if source == "command" => "{ command = … }".to_owned(),
@@ -54,7 +55,7 @@ fn pointer(table: &Table) -> String {
     }
 }
 
-/// The defaults of all settings that are not written.
+/// Returns the defaults of all settings that the file does not set.
 pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]) -> Vec<Shown> {
     let retry = RetryPolicy::default();
     let mut all = Vec::new();
@@ -80,7 +81,7 @@ pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]
     all
 }
 
-/// The flags of `send` that environment variables set.
+/// Returns the flags of `send` that are set by environment variables.
 pub(super) fn environment() -> Vec<Shown> {
     let cli = crate::cli::Cli::command();
     let Some(send) = cli.find_subcommand("send") else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! The tables of the configuration other than `[providers]`: message, list, suppression, canary,
-//! pause.
+//! The tables `[message]`, `[list]`, `[suppression]`, `[canary]` and `[pause]` of the
+//! configuration.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::model::literal::{CanarySize, Percent, parse_wait};
 use crate::model::outcome::Kind;
 use crate::model::pause::PauseRule;
 
-/// `[list]`: columns, and how lists are read unless a flag overrides it.
+/// `[list]`: which columns are used, and how lists are read unless a flag says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListSettings {
     /// The address column; detected if absent.
     pub email: Option<String>,
-    /// The column with the recipient's key; never detected.
+    /// The column with the recipient's id; never detected.
     pub id: Option<String>,
     /// The lists' format; detected by name and content if absent.
     pub format: Option<Format>,
-    /// The label of the lists' encoding. If absent, detected; an encoding that is only a guess is
+    /// The encoding of lists. If absent, it is detected, and an encoding that is only a guess is
     /// refused.
     pub encoding: Option<String>,
     /// The delimiter of CSV lists; detected if absent.
@@ -43,9 +43,9 @@ pub(crate) struct ListSettings {
 /// `[canary]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CanarySettings {
-    /// `None` for no canary.
+    /// The size of the canary; `None` for no canary.
     pub size: Option<CanarySize>,
-    /// `None`: ask on a terminal, continue otherwise.
+    /// What to do after the canary passes; `None` to ask on a terminal and continue otherwise.
     pub then: Option<Then>,
     /// The largest share of attempted recipients that may fail, 5% by default.
     pub max_failed: Percent,
@@ -53,16 +53,17 @@ pub(crate) struct CanarySettings {
     pub max_bounced: Percent,
     /// The largest share of accepted recipients that may complain, 0.1% by default.
     pub max_complained: Percent,
-    /// How long to wait for bounces and complaints. `None`: 15 minutes if a source reports them,
-    /// otherwise no wait.
+    /// How long to wait for bounces and complaints; `None` for 15 minutes if a source reports them,
+    /// and otherwise no wait.
     pub wait: Option<Duration>,
     /// How long to wait for complaints, if different from `wait`.
     pub wait_complained: Option<Duration>,
-    /// How large an inconclusive canary may grow automatically; `None` for no growth.
+    /// The largest size to which an inconclusive canary may grow automatically; `None` for no
+    /// growth.
     pub extend: Option<CanarySize>,
     /// The evidence that the canary needs, if configured.
     pub require: Option<CanaryRequires>,
-    /// Addresses that are in every canary, if the list contains them.
+    /// Addresses that are part of every canary, if the list contains them.
     pub always: Vec<Address>,
 }
 
@@ -71,7 +72,8 @@ pub(crate) struct CanarySettings {
 pub(crate) enum CanaryRequires {
     /// The provider's replies are enough.
     Replies,
-    /// If nothing reports bounces, the canary waits for a decision instead of passing.
+    /// Bounce reports are needed: without a source of them, the canary waits for a decision instead
+    /// of passing.
     Bounces,
 }
 
@@ -159,7 +161,7 @@ pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<V
     Ok(section.read_all("files", "suppressions.csv", path)?.unwrap_or_default())
 }
 
-/// `soft_bounces = "5 in 14d"`, or `"never"`.
+/// Parses `soft_bounces = "5 in 14d"`, or `"never"`.
 pub(super) fn soft_bounces(root: &Section<'_>) -> Result<Option<SoftBounces>> {
     let Some(section) = root.section("suppression")? else { return Ok(Some(SoftBounces::DEFAULT)) };
     let read = |text: &str| if text == "never" { Ok(None) } else { text.parse().map(Some) };
@@ -201,7 +203,7 @@ pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
     })
 }
 
-/// `size = "5%"`, `"200"`, or the plain number 200.
+/// Parses `size = "5%"`, `"200"`, or the plain number 200.
 fn size(section: &Section<'_>, key: &str) -> Result<Option<CanarySize>> {
     match section.get(key).map(|node| &node.content) {
         Some(Content::Value(toml::Value::Integer(number))) if *number >= 0 => {
@@ -211,7 +213,7 @@ fn size(section: &Section<'_>, key: &str) -> Result<Option<CanarySize>> {
     }
 }
 
-/// `wait = "15m"`, or the plain number 0.
+/// Parses `wait = "15m"`, or the plain number 0.
 fn wait(section: &Section<'_>, key: &str) -> Result<Option<Duration>> {
     match section.get(key).map(|node| &node.content) {
         Some(Content::Value(toml::Value::Integer(0))) => Ok(Some(Duration::ZERO)),

@@ -12,22 +12,22 @@ pub(crate) const FILE_NAME: &str = "mailbatch.toml";
 /// The name of the state directory, inside the workspace's root.
 const STATE_DIR: &str = ".mailbatch";
 
-/// The directory of a configuration, and the paths that depend on it.
+/// The directory that contains a configuration, and the paths that depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Workspace {
     /// The directory of the configuration. Paths in the configuration are relative to it.
     pub root: PathBuf,
     pub config_file: PathBuf,
-    /// The directory for ledger, reports and outbox: `.mailbatch` under the root. It is not created
-    /// here.
+    /// The directory for ledger, reports and outbox: `.mailbatch` under the root. It may not exist
+    /// yet.
     pub state_dir: PathBuf,
-    /// The directory to which paths on the command line are relative.
+    /// The directory that paths on the command line are relative to.
     pub start_dir: PathBuf,
 }
 
 impl Workspace {
     /// Finds the workspace: from `-c`, else from the nearest `mailbatch.toml` in this directory or
-    /// above. Exit 2 if there is none.
+    /// in one above it. Exit 2 if there is none.
     pub(crate) fn find(globals: &Globals) -> Result<Self> {
         let start_dir = start_dir(globals)?;
         let config_file = match &globals.config {
@@ -45,9 +45,9 @@ impl Workspace {
         Ok(Self { state_dir: root.join(STATE_DIR), root, config_file, start_dir })
     }
 
-    /// Another workspace with the same configuration, if the configuration is a symbolic link: the
-    /// directory of a link target that has a ledger. The workspace itself stays at the link,
-    /// because the target may move with each update.
+    /// Returns another workspace that uses the same configuration file: if the configuration is a
+    /// symbolic link, the directory of the link's target, if that has a ledger. The workspace stays
+    /// at the link, because the target may move with each update.
     pub(crate) fn behind_link(&self) -> Option<PathBuf> {
         const MOST_LINKS: usize = 40;
         let here = std::fs::canonicalize(&self.root).ok()?;
@@ -62,7 +62,7 @@ impl Workspace {
         None
     }
 
-    /// Resolves a path from the configuration.
+    /// Resolves a path that was read from the configuration.
     pub(crate) fn path_from_config(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
     }
@@ -72,13 +72,13 @@ impl Workspace {
         self.start_dir.join(path)
     }
 
-    /// A path for messages: relative if it is below the start directory.
+    /// The path as messages show it: relative if it is below the start directory.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.start_dir).unwrap_or(path).shown()
     }
 }
 
-/// The directory of `-C`, or the current one. Exit 2 if it is not a directory.
+/// Returns the directory of `-C`, or the current one. Exit 2 if it is not a directory.
 pub(crate) fn start_dir(globals: &Globals) -> Result<PathBuf> {
     let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
     let dir = std::fs::canonicalize(typed).map_err(|e| {
