@@ -41,7 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to the deferred recipients of a run')
             [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Resolve recipients whose outcome is unknown; sends nothing unless --replay')
             [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)')
-            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Lift a pause; give the same scope flag as to `pause`')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'End a pause; select it with the same flag as in `pause`')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next')
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends, then exit with its exit code')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
@@ -75,7 +75,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
             [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject (a template)')
             [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are replaced')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider''s name under [providers]')
             [CompletionResult]::new('--canary', '--canary', [CompletionResultType]::ParameterName, 'Send to a small part first, judge the result, then send the rest: 5%, 5pct, or a number')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Send to at most N recipients; hold the others')
@@ -137,7 +137,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
             [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject (a template)')
             [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are replaced')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider''s name under [providers]')
             [CompletionResult]::new('--rejected', '--rejected', [CompletionResultType]::ParameterName, 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv next to each list)')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -174,7 +174,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
             [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject (a template)')
             [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are replaced')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider''s name under [providers]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -182,7 +182,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
             [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'Show the recipient with the longest message')
             [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'Open the message in the system''s program for .eml files')
-            [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 if `send` would mail none of the rows shown')
+            [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 if `send` would mail none of the recipients shown')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object per line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only warnings and errors')
@@ -268,7 +268,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;reconcile' {
-            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'Resolve all remaining recipients, or each EMAIL, as you say; the decision is recorded')
+            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'Set the outcome of all remaining recipients, or of each EMAIL; the decision is recorded')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -484,7 +484,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -513,7 +513,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'A note to store with the entry')
             [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'End the suppression at this time: 2027-01-31 or 2027-01-31T09:00:00Z')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The suppression file to add to (default: the first one of the configuration)')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -528,7 +528,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;remove' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -543,7 +543,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;check' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -558,7 +558,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;list' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -579,7 +579,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The file''s character encoding, if detection is not certain: utf-8, utf-16le, windows-1252')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'The file''s delimiter, if detection is not certain: one character, or tab')
             [CompletionResult]::new('--skip-lines', '--skip-lines', [CompletionResultType]::ParameterName, 'The number of lines before the file''s header')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -597,7 +597,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'format')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -612,7 +612,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;sync' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -630,7 +630,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;diff' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -684,7 +684,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -703,7 +703,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider;list' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -718,7 +718,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider;show' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -733,7 +733,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider;test' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -768,7 +768,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;listen' {
             [CompletionResult]::new('--addr', '--addr', [CompletionResultType]::ParameterName, 'Listen on this address instead of listen.addr; port 0 picks a free port')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -783,7 +783,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;events' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -802,7 +802,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;events;ingest' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -820,7 +820,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;events;poll' {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Start this long ago instead of at the end of the last poll (default for the first poll: 24h)')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -839,7 +839,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Only events about this run')
             [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only events of this type: delivered, bounced, complained, ...')
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Only events about this address (case-insensitive)')
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -907,7 +907,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;config;validate' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')
@@ -922,7 +922,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;config;show' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Apply the overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also use the settings under [env.NAME] in the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration file instead of the nearest mailbatch.toml')

@@ -38,7 +38,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand retry 'Send again to the deferred recipients of a run'
             cand reconcile 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
             cand pause 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)'
-            cand unpause 'Lift a pause; give the same scope flag as to `pause`'
+            cand unpause 'End a pause; select it with the same flag as in `pause`'
             cand status 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next'
             cand wait 'Wait until a run ends, then exit with its exit code'
             cand runs 'List runs, show one, or remove one'
@@ -71,7 +71,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --from 'The From header'
             cand --subject 'The subject (a template)'
             cand --campaign 'The campaign''s name; {date}, {week} and {month} are replaced'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand --provider 'The provider''s name under [providers]'
             cand --canary 'Send to a small part first, judge the result, then send the rest: 5%, 5pct, or a number'
             cand --limit 'Send to at most N recipients; hold the others'
@@ -132,7 +132,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --from 'The From header'
             cand --subject 'The subject (a template)'
             cand --campaign 'The campaign''s name; {date}, {week} and {month} are replaced'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand --provider 'The provider''s name under [providers]'
             cand --rejected 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv next to each list)'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -168,7 +168,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --from 'The From header'
             cand --subject 'The subject (a template)'
             cand --campaign 'The campaign''s name; {date}, {week} and {month} are replaced'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand --provider 'The provider''s name under [providers]'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -176,7 +176,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --config 'Use this configuration file instead of the nearest mailbatch.toml'
             cand --worst 'Show the recipient with the longest message'
             cand --open 'Open the message in the system''s program for .eml files'
-            cand --error-on-empty 'Exit 9 if `send` would mail none of the rows shown'
+            cand --error-on-empty 'Exit 9 if `send` would mail none of the recipients shown'
             cand --json 'Write results to standard output as JSON, one object per line'
             cand -q 'Print only warnings and errors'
             cand --quiet 'Print only warnings and errors'
@@ -259,7 +259,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mailbatch;reconcile'= {
-            cand --assume 'Resolve all remaining recipients, or each EMAIL, as you say; the decision is recorded'
+            cand --assume 'Set the outcome of all remaining recipients, or of each EMAIL; the decision is recorded'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -458,7 +458,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -486,7 +486,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --note 'A note to store with the entry'
             cand --expires 'End the suppression at this time: 2027-01-31 or 2027-01-31T09:00:00Z'
             cand --file 'The suppression file to add to (default: the first one of the configuration)'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -500,7 +500,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mailbatch;suppress;remove'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -514,7 +514,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;check'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -528,7 +528,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;list'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -548,7 +548,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --encoding 'The file''s character encoding, if detection is not certain: utf-8, utf-16le, windows-1252'
             cand --delimiter 'The file''s delimiter, if detection is not certain: one character, or tab'
             cand --skip-lines 'The number of lines before the file''s header'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -565,7 +565,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -o 'Write to FILE instead of standard output'
             cand --output 'Write to FILE instead of standard output'
             cand --format 'format'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -579,7 +579,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;sync'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -596,7 +596,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;diff'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -639,7 +639,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;suppress;help;help'= {
         }
         &'mailbatch;provider'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -657,7 +657,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;provider;list'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -671,7 +671,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;provider;show'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -685,7 +685,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;provider;test'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -714,7 +714,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;listen'= {
             cand --addr 'Listen on this address instead of listen.addr; port 0 picks a free port'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -728,7 +728,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;events'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -746,7 +746,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;events;ingest'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -763,7 +763,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;events;poll'= {
             cand --since 'Start this long ago instead of at the end of the last poll (default for the first poll: 24h)'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -781,7 +781,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --run 'Only events about this run'
             cand --type 'Only events of this type: delivered, bounced, complained, ...'
             cand --email 'Only events about this address (case-insensitive)'
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -841,7 +841,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;config;validate'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'
@@ -855,7 +855,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;config;show'= {
-            cand --env 'Apply the overlay [env.NAME] of the configuration'
+            cand --env 'Also use the settings under [env.NAME] in the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration file instead of the nearest mailbatch.toml'

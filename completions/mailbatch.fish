@@ -38,7 +38,7 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "resume" -d 'Con
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "retry" -d 'Send again to the deferred recipients of a run'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop all runs in this workspace, or those selected by a flag, until `unpause` (exit 12)'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Lift a pause; give the same scope flag as to `pause`'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'End a pause; select it with the same flag as in `pause`'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show the state of a run: its progress, why it stopped, outcomes so far, and what to do next'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "wait" -d 'Wait until a run ends, then exit with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "runs" -d 'List runs, show one, or remove one'
@@ -71,7 +71,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l message -d 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider -d 'The provider\'s name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary -d 'Send to a small part first, judge the result, then send the rest: 5%, 5pct, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l limit -d 'Send to at most N recipients; hold the others' -r
@@ -134,7 +134,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l message -d
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l provider -d 'The provider\'s name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l rejected -d 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv next to each list)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -166,13 +166,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l provider -d 'The provider\'s name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l worst -d 'Show the recipient with the longest message'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l open -d 'Open the message in the system\'s program for .eml files'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l error-on-empty -d 'Exit 9 if `send` would mail none of the rows shown'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l error-on-empty -d 'Exit 9 if `send` would mail none of the recipients shown'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
@@ -250,7 +250,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l json -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l assume -d 'Resolve all remaining recipients, or each EMAIL, as you say; the decision is recorded' -r -f -a "taken\t'Accepted: not sent again'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l assume -d 'Set the outcome of all remaining recipients, or of each EMAIL; the decision is recorded' -r -f -a "taken\t'Accepted: not sent again'
 not-taken\t'Deferred: sent again by `retry`'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
@@ -360,7 +360,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -l json -d 'Wri
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -382,28 +382,28 @@ marketing\t'Marketing only'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l note -d 'A note to store with the entry' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l expires -d 'End the suppression at this time: 2027-01-31 or 2027-01-31T09:00:00Z' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l file -d 'The suppression file to add to (default: the first one of the configuration)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -419,7 +419,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l encoding -d 'The file\'s character encoding, if detection is not certain: utf-8, utf-16le, windows-1252' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l delimiter -d 'The file\'s delimiter, if detection is not certain: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l skip-lines -d 'The number of lines before the file\'s header' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -429,14 +429,14 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s o -l output -d 'Write to FILE instead of standard output' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -l format -r -f -a "csv\t''
 ndjson\t''"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l pull -d 'Only copy the provider\'s suppressions to the first suppression file and the ledger'
@@ -446,7 +446,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -462,7 +462,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Copy suppressions between this workspace and a provider, in both directions; entries are only added, never removed'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print the suppressions that only this workspace or only the provider has'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -473,21 +473,21 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "show" -d 'Show a provider\'s features, request sizes and how its replies are read'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "test" -d 'Ask a provider whether it would accept mail (credentials, sender, quota, age of the key); exit 7 if not'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -499,14 +499,14 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "test" -d 'Ask a provider whether it would accept mail (credentials, sender, quota, age of the key); exit 7 if not'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l addr -d 'Listen on this address instead of listen.addr; port 0 picks a free port' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -517,7 +517,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fi
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "poll" -d 'Read new events from a provider\'s event log; events already received by webhook count once'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "list" -d 'List events, oldest first'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l dry-run -d 'Record nothing; print the events found in each message'
@@ -527,7 +527,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l since -d 'Start this long ago instead of at the end of the last poll (default for the first poll: 24h)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l dry-run -d 'Record nothing; print each event'
@@ -538,7 +538,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l run -d 'Only events about this run' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l type -d 'Only events of this type: delivered, bounced, complained, ...' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l email -d 'Only events about this address (case-insensitive)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l json -d 'Write results to standard output as JSON, one object per line'
@@ -567,14 +567,14 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -l json -d 'Write results to standard output as JSON, one object per line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -s q -l quiet -d 'Print only warnings and errors'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from validate" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -l env -d 'Apply the overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -l env -d 'Also use the settings under [env.NAME] in the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Show where each setting was read'

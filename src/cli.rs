@@ -1,5 +1,5 @@
-//! Command line: names, help texts and value parsers. This module opens no file and no connection.
-//! Every argument is parsed into its final type here.
+//! The command line: names, help texts and value parsers. This module opens no file and no
+//! connection. Every argument is parsed into its final type here.
 
 use std::path::PathBuf;
 
@@ -74,7 +74,7 @@ pub struct Globals {
     pub verbose: u8,
 }
 
-/// Every subcommand.
+/// All subcommands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     Send(Box<SendArgs>),
@@ -140,10 +140,10 @@ pub enum ConfigCommand {
     },
 }
 
-/// The overlay of the configuration that is in force.
+/// The environment, whose table `[env.NAME]` changes the configuration.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EnvArgs {
-    /// Apply the overlay [env.NAME] of the configuration
+    /// Also use the settings under [env.NAME] in the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 }
@@ -165,7 +165,7 @@ pub struct ManArgs {
     pub dir: PathBuf,
 }
 
-/// The text after the options in `--help`: the guides and the exit codes.
+/// The text after the options in `--help`: a list of the guides and of the exit codes.
 fn after_help() -> String {
     format!("{}\n\n{}", help::guides(), exit_codes())
 }

@@ -11,13 +11,13 @@ pub struct HelpArgs {
     pub topic: Vec<String>,
 }
 
-/// Keeps clap's own `COMMAND help SUBCOMMAND`, which is disabled on the top level. Attributes name
-/// it `r#defer`, because plain `defer` has another meaning in the derive macro.
+/// Keeps clap's own `COMMAND help SUBCOMMAND`, which is disabled for the top level only. Attributes
+/// write the key as `r#defer`, because plain `defer` has another meaning in the derive macro.
 pub(super) fn with_help(command: clap::Command) -> clap::Command {
     command.disable_help_subcommand(false)
 }
 
-/// The list of guides in `--help`.
+/// Returns the list of guides for `--help`.
 pub(super) fn guides() -> String {
     let longest = crate::guides::GUIDES.iter().map(|guide| guide.name.len()).max().unwrap_or(0);
     let mut text = String::from("Guides, printed by `mailbatch help TOPIC`:");

@@ -19,7 +19,7 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR")]
     pub addr: Option<SocketAddr>,
 
-    /// Apply the overlay [env.NAME] of the configuration
+    /// Also use the settings under [env.NAME] in the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 }

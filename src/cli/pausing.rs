@@ -1,4 +1,4 @@
-//! The commands that stop and allow sending: pause, unpause.
+//! The commands that stop sending and allow it again: pause, unpause.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct PauseArgs {
     pub timeout: Option<Duration>,
 }
 
-/// Lift a pause; give the same scope flag as to `pause`
+/// End a pause; select it with the same flag as in `pause`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch unpause --campaign spring")]
 pub struct UnpauseArgs {
@@ -45,7 +45,7 @@ pub struct UnpauseArgs {
     pub scope: PauseScopeArgs,
 }
 
-/// The scope of a pause: everything, unless one of these flags is given.
+/// What a pause applies to: all mail, unless one of these flags is given.
 #[derive(Args, Clone, Debug, Default)]
 #[group(multiple = false)]
 pub struct PauseScopeArgs {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 #[derive(Args, Clone, Debug)]
 #[command(r#defer = super::help::with_help)]
 pub struct ProviderArgs {
-    /// Apply the overlay [env.NAME] of the configuration
+    /// Also use the settings under [env.NAME] in the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 

@@ -22,7 +22,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub replay: bool,
 
-    /// Resolve all remaining recipients, or each EMAIL, as you say; the decision is recorded
+    /// Set the outcome of all remaining recipients, or of each EMAIL; the decision is recorded
     #[arg(long, value_name = "VERDICT")]
     pub assume: Option<Assumed>,
 }

@@ -40,7 +40,7 @@ pub struct WaitArgs {
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true, r#defer = super::help::with_help)]
 pub struct RunsArgs {
-    /// `None` means `list`.
+    /// `None` for `runs` without a subcommand, which means `list`.
     #[command(subcommand)]
     pub command: Option<RunsCommand>,
 }

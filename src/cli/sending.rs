@@ -1,5 +1,5 @@
 //! The commands that read a list or send: send, check, preview, resume, retry. Flags that several
-//! of them accept are in structs of their own.
+//! of them accept are in separate structs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -149,7 +149,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "FILE")]
     pub suppress: Vec<PathBuf>,
 
-    /// Exit 9 if `send` would mail none of the rows shown
+    /// Exit 9 if `send` would mail none of the recipients shown
     #[arg(long)]
     pub error_on_empty: bool,
 
@@ -240,7 +240,7 @@ pub struct ListArgs {
     pub screening: ScreeningArgs,
 }
 
-/// How the rows of a list are read.
+/// Options for reading the rows of a list.
 #[derive(Args, Clone, Debug)]
 pub struct ReadingArgs {
     /// The list's format, if its name and content do not show it
@@ -264,7 +264,7 @@ pub struct ReadingArgs {
     pub filter: Option<String>,
 }
 
-/// Which rows of a list may be mailed, and when the whole list is refused.
+/// Options that decide which rows of a list may be mailed, and when the whole list is refused.
 #[derive(Args, Clone, Debug)]
 pub struct ScreeningArgs {
     /// Which addresses count as the same recipient: ci (ignoring case), exact, off
@@ -311,7 +311,7 @@ pub struct ScreeningArgs {
     pub suppress: Vec<PathBuf>,
 }
 
-/// The message, and flags that take precedence over its front matter.
+/// The message, and flags that override its front matter.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MessageArgs {
     /// The message file: .md, .html or .txt
@@ -327,14 +327,14 @@ pub struct MessageArgs {
     pub subject: Option<String>,
 }
 
-/// The campaign, the configuration's overlay and the provider.
+/// Options for the campaign, the environment and the provider.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TargetArgs {
     /// The campaign's name; {date}, {week} and {month} are replaced
     #[arg(long, value_name = "NAME", env = "MAILBATCH_CAMPAIGN", hide_env_values = true)]
     pub campaign: Option<String>,
 
-    /// Apply the overlay [env.NAME] of the configuration
+    /// Also use the settings under [env.NAME] in the configuration
     #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 
@@ -343,7 +343,7 @@ pub struct TargetArgs {
     pub provider: Option<String>,
 }
 
-/// The flags of send, resume and retry: pace, progress, report and exit code.
+/// The flags of send, resume and retry: speed, progress, report and exit code.
 #[derive(Args, Clone, Debug)]
 pub struct SendingArgs {
     /// What to do after the canary passes (default: ask on a terminal, continue elsewhere)
@@ -444,7 +444,7 @@ pub struct SendingArgs {
     pub no_learn: bool,
 }
 
-/// Parses an outcome that `retry` may send again.
+/// Parses an outcome that `retry` accepts.
 fn retryable(text: &str) -> Result<Outcome, String> {
     const ALLOWED: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Held];
     ALLOWED

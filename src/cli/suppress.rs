@@ -12,7 +12,7 @@ use crate::model::outcome::Reason;
 #[derive(Args, Clone, Debug)]
 #[command(r#defer = super::help::with_help)]
 pub struct SuppressArgs {
-    /// Apply the overlay [env.NAME] of the configuration
+    /// Also use the settings under [env.NAME] in the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
     pub env: Option<String>,
 

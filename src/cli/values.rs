@@ -1,4 +1,4 @@
-//! The values that flags accept, and parsers for values without a type in the model.
+//! The values that flags accept, and parsers for values that have no type in the model.
 
 use clap::ValueEnum;
 use encoding_rs::Encoding;
@@ -105,7 +105,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The value in a suppression file.
+    /// The name of this scope in a suppression file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -118,20 +118,20 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|e| e.to_string())
 }
 
-/// Parses a recipient's address. The error mentions `--email-column`, because a user may have meant
-/// to name the column with the addresses.
+/// Parses a recipient's address. The error mentions `--email-column`, because the user may have
+/// wanted to name the column with the addresses.
 pub(super) fn recipient(text: &str) -> Result<Address, String> {
     address(text)
         .map_err(|why| format!("{why}; to name the column with the addresses, use --email-column"))
 }
 
-/// An encoding, by one of the labels in the WHATWG Encoding Standard.
+/// Parses an encoding, given as one of the labels in the WHATWG Encoding Standard.
 pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(text.as_bytes())
         .ok_or_else(|| "unknown encoding; use a label such as utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis or gbk; convert cp850 and cp437 first: iconv -f CP850 -t UTF-8".to_owned())
 }
 
-/// The delimiter between fields: one character or its name.
+/// Parses the delimiter between fields: one character or its name.
 pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
@@ -149,7 +149,7 @@ pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// A point in time (`2027-01-31T09:00:00Z`), or a day, which stands for its first moment in UTC.
+/// Parses a point in time (`2027-01-31T09:00:00Z`) or a day, which means its first moment in UTC.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("{text:?} is not a time; write 2027-01-31 or 2027-01-31T09:00:00Z");
     text.parse::<Timestamp>().or_else(|_| {
@@ -158,13 +158,13 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// A receiving domain, with or without a leading @, in the form stored in the ledger.
+/// Parses a receiving domain, with or without a leading @, into the form stored in the ledger.
 pub(super) fn domain(text: &str) -> Result<String, String> {
     crate::model::address::domain_to_ascii(text.trim_start_matches('@'))
         .map_err(|e| format!("{text:?} is no domain: {e}"))
 }
 
-/// A point in time, or an age such as `24h`.
+/// Parses a point in time, or an age such as `24h`.
 pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(length) = parse_duration(text) {
         let length = jiff::SignedDuration::try_from(length).map_err(|e| e.to_string())?;
@@ -177,7 +177,7 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// A reason for a suppression.
+/// Parses a reason for a suppression.
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
     const REASONS: [Reason; 4] =
         [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
@@ -187,17 +187,17 @@ pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
         .ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
 }
 
-/// A kind of mail, as a flag's value.
+/// Parses a kind of mail.
 pub(super) fn kind(text: &str) -> Result<Kind, String> {
     text.parse().map_err(|_| "expected one of: marketing, transactional".to_owned())
 }
 
-/// A type of event, as a flag's value.
+/// Parses a type of event.
 pub(super) fn event_kind(text: &str) -> Result<EventKind, String> {
     text.parse()
 }
 
-/// A duration in weeks, rounded up, at most ten years.
+/// Parses a duration into weeks, rounded up, at most ten years.
 pub(super) fn weeks(text: &str) -> Result<u32, String> {
     const MOST: u64 = 520;
     let weeks = parse_duration(text)?.as_secs().div_ceil(7 * 86_400);
