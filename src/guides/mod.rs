@@ -8,12 +8,12 @@ mod page;
 mod plain;
 mod roff;
 
-/// One guide.
+/// A guide: one page of the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Guide {
-    /// The topic, as given to `mailbatch help TOPIC`.
+    /// The topic, as typed after `mailbatch help`.
     pub name: &'static str,
-    /// Other names of the topic.
+    /// Other names of the topic that `mailbatch help` accepts.
     pub aliases: &'static [&'static str],
     /// The section of the manual: 5 for a file format, 7 for all others.
     section: u8,
@@ -55,7 +55,7 @@ guides! {
 }
 
 impl Guide {
-    /// The guide with this topic, ignoring case, with or without the prefix `mailbatch-`.
+    /// Finds the guide with this topic, ignoring case, with or without the prefix `mailbatch-`.
     pub fn find(topic: &str) -> Option<&'static Self> {
         let topic = topic.to_lowercase();
         let is_called =
@@ -64,14 +64,14 @@ impl Guide {
         called(&topic).or_else(|| called(topic.strip_prefix("mailbatch-")?))
     }
 
-    /// A summary of about eight words.
+    /// Returns the guide's summary, which has about eight words.
     pub fn about(&self) -> &'static str {
         let title = self.markdown.lines().next().unwrap_or_default();
         title.split_once(": ").map_or(title, |(_, about)| about)
     }
 
-    /// The output of `mailbatch help`, wrapped at `width` columns. `styled` is for a terminal that
-    /// can show bold text.
+    /// Returns the text for `mailbatch help`, wrapped at `width` columns. `styled` is set for a
+    /// terminal that can show bold text.
     pub fn text(&self, width: usize, styled: bool) -> String {
         plain::render(
             &page::parse(self.markdown),
@@ -82,7 +82,7 @@ impl Guide {
         )
     }
 
-    /// The name of its man page, without the section.
+    /// The name of the guide's man page, without the section.
     fn page_name(&self) -> String {
         if self.name.starts_with("mailbatch") {
             self.name.to_owned()
@@ -91,7 +91,7 @@ impl Guide {
         }
     }
 
-    /// The file name and the content of its man page.
+    /// Returns the file name and the content of the guide's man page.
     pub fn man_page(&self) -> (String, String) {
         let name = self.page_name();
         (

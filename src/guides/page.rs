@@ -8,21 +8,21 @@ pub(super) enum Block {
     /// The heading's level, from 1 for the title.
     Heading(u8, Text),
     Paragraph(Text),
-    /// Shown unchanged, line by line.
+    /// Preformatted text, shown unchanged line by line.
     Code(String),
-    /// `first` is the number of the first item; `None` for a bullet list.
+    /// A list. `first` is the number of the first item; `None` for a bullet list.
     List {
         first: Option<u64>,
         items: Vec<Vec<Block>>,
     },
-    /// Rows of cells; the first row is the header.
+    /// A table as rows of cells; the first row is the header.
     Table(Vec<Vec<Text>>),
 }
 
 /// Inline text.
 pub(super) type Text = Vec<Span>;
 
-/// A piece of inline text in one style.
+/// Text in one style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) text: String,
@@ -38,20 +38,20 @@ pub(super) enum Style {
     Code,
 }
 
-/// The blocks of a page. Comments and other HTML are dropped.
+/// Parses a page into blocks. Comments and other HTML are dropped.
 pub(super) fn parse(markdown: &str) -> Vec<Block> {
     blocks(&mut Parser::new_ext(markdown, Options::ENABLE_TABLES))
 }
 
-/// The text without its styles.
+/// Returns the text without styles.
 pub(super) fn plain(text: &[Span]) -> String {
     text.iter().map(|span| span.text.as_str()).collect()
 }
 
-/// The blocks up to the end of the current element.
+/// Parses the blocks up to the end of the current element.
 fn blocks(events: &mut Parser<'_>) -> Vec<Block> {
     let mut all = Vec::new();
-    // Items of a list without blank lines contain text directly, without a paragraph.
+    // In a list without blank lines, items contain text directly, without a paragraph.
     let mut loose = Text::new();
     while let Some(event) = events.next() {
         let block = match event {
@@ -89,7 +89,7 @@ fn flush(loose: &mut Text, all: &mut Vec<Block>) {
     }
 }
 
-/// How the children of the current element are parsed.
+/// Tells how to parse the children of the current element.
 fn children<'a, T>(events: &mut Parser<'a>, read: impl Fn(&mut Parser<'a>) -> T) -> Vec<T> {
     let mut all = Vec::new();
     while let Some(Event::Start(_)) = events.next() {

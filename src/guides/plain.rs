@@ -1,5 +1,5 @@
-//! A page as text for a terminal or a pipe, wrapped at a width. Code is bold if the terminal can
-//! show it, otherwise in back-quotes.
+//! Formats a page as text for a terminal or a pipe, wrapped at a width. Code is bold if the
+//! terminal can show bold text, and otherwise in back-quotes.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use super::page::{Block, Span, Style, plain};
 
 /// The indent of everything below a heading.
 const INDENT: usize = 4;
-/// The least width of a table's column.
+/// The least width of a table column.
 const NARROWEST: usize = 20;
 
-/// The layout of a page.
+/// How a page is laid out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     /// The total width in columns, including the indent.
@@ -21,15 +21,15 @@ pub(super) struct Layout {
 /// How code is distinguished from the text around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marks {
-    /// No mark.
+    /// Code is not marked.
     None,
-    /// Back-quotes, as in Markdown.
+    /// Code is in back-quotes, as in Markdown.
     Quotes,
-    /// Escape sequences for bold text.
+    /// Code is bold, by escape sequences.
     Bold,
 }
 
-/// The whole page, ending with a line break.
+/// Formats the whole page, which ends with a line break.
 pub(super) fn render(page: &[Block], layout: Layout) -> String {
     let mut out = String::new();
     put(page, INDENT, layout, &mut out);
@@ -87,7 +87,7 @@ fn list(first: Option<u64>, items: &[Vec<Block>], indent: usize, layout: Layout,
     }
 }
 
-/// A word and its width in columns.
+/// A word and the columns that it needs.
 struct Word {
     shown: String,
     width: usize,
@@ -126,13 +126,13 @@ fn quoted(span: &Span, marks: Marks) -> Cow<'_, str> {
     }
 }
 
-/// The width of a text on one line.
+/// Returns the columns that a text needs on one line.
 fn width(text: &[Span], marks: Marks) -> usize {
     text.iter().map(|span| quoted(span, marks).chars().count()).sum()
 }
 
-/// The words of each line, in lines of at most `width` columns. A longer word gets a line of its
-/// own.
+/// Breaks text into lines of at most `width` columns, as lists of words. A longer word gets its own
+/// line.
 fn filled_words(text: &[Span], width: usize, marks: Marks) -> Vec<Vec<Word>> {
     let mut all: Vec<Vec<Word>> = Vec::new();
     let mut used = 0;
@@ -156,13 +156,13 @@ fn joined(words: &[Word]) -> String {
     shown.join(" ")
 }
 
-/// The text in lines of at most `width` columns.
+/// Breaks text into lines of at most `width` columns.
 fn lines(text: &[Span], width: usize, marks: Marks) -> Vec<String> {
     filled_words(text, width, marks).iter().map(|words| joined(words)).collect()
 }
 
-/// A paragraph whose first line starts with `mark`; the other lines are indented to the text after
-/// it.
+/// Formats a paragraph whose first line starts with `mark`. The other lines are indented, so that
+/// they start below the text after the mark.
 fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut String) {
     let inner = indent + mark.len();
     for (at, line) in lines(text, layout.width.saturating_sub(inner).max(NARROWEST), layout.marks)
@@ -176,8 +176,8 @@ fn filled(text: &[Span], mark: &str, indent: usize, layout: Layout, out: &mut St
     }
 }
 
-/// A table in columns as wide as their longest cells. The widest column is wrapped to the remaining
-/// width. If that is too narrow, the rows are printed as entries.
+/// Formats a table with columns as wide as their longest cells. The widest column is wrapped to the
+/// remaining width. If the remaining width is too narrow, the rows are printed one below the other.
 fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let longest = |at: usize| {
@@ -208,7 +208,7 @@ fn table(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut Strin
     }
 }
 
-/// One row of a table, in as many lines as its longest cell needs.
+/// Formats one row of a table. The row has as many lines as its longest cell needs.
 fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out: &mut String) {
     let cells: Vec<Vec<Vec<Word>>> =
         row.iter().zip(widths).map(|(cell, width)| filled_words(cell, *width, marks)).collect();
@@ -225,8 +225,8 @@ fn put_row(row: &[Vec<Span>], widths: &[usize], indent: usize, marks: Marks, out
     }
 }
 
-/// A table that is too wide for columns: the first cell of each row, and below it the other cells,
-/// each after its column's name.
+/// Formats a table that is too wide for columns: the first cell of each row, and below it the other
+/// cells, each after the name of its column.
 fn entries(rows: &[Vec<Vec<Span>>], indent: usize, layout: Layout, out: &mut String) {
     let Some((head, rows)) = rows.split_first() else { return };
     for (at, row) in rows.iter().enumerate() {

@@ -1,12 +1,13 @@
-//! A page as roff with the man macros, for `man`.
+//! Formats a page as roff with the man macros, for `man`.
 
 use super::page::{Block, Span, Style, plain};
 use super::plain::{self as text, Layout, Marks};
 
-/// The width of code blocks, so that they fit with the indent of `man` in 80 columns.
+/// The width of code blocks. With the indent that `man` adds, they fit in 80 columns.
 const WIDTH: usize = 70;
 
-/// The man page called `name` in this section of the manual. Its title is `TOPIC: summary`.
+/// Returns the man page called `name` in this section of the manual. The title of the page is
+/// `TOPIC: summary`.
 pub(super) fn render(page: &[Block], name: &str, section: u8) -> String {
     let mut out = format!(".TH {name} {section} \"\" \"mailbatch\"\n");
     let mut is_described = false;
@@ -72,7 +73,8 @@ fn put(block: &Block, out: &mut String) {
     }
 }
 
-/// The blocks of an item: the first follows its mark, the others are below it.
+/// Formats the blocks of a list item. The first block follows the mark of the item, the others are
+/// below it.
 fn inner(item: &[Block], out: &mut String) {
     for (at, block) in item.iter().enumerate() {
         match block {
@@ -109,8 +111,8 @@ fn inline(text: &[Span]) -> String {
             Style::Emphasis => line.push_str(&format!("\\fI{text}\\fR")),
         }
     }
-    // roff takes a line that begins with one of these characters for a macro, and a line that
-    // begins with a blank ends the paragraph.
+    // Protects the start of a line. roff takes a line that begins with one of these characters for
+    // a macro, and a leading blank ends the paragraph.
     guarded(line.trim())
 }
 
