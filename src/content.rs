@@ -1,19 +1,19 @@
 //! One recipient's message as separate parts, for services that build the mail themselves.
 //!
-//! Invariant: all values are already valid in headers. None contains a line break, which could
+//! Invariant: all values are already valid in headers. No value contains a line break, which could
 //! inject another header.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A display name, which may be empty, and an address.
+/// A mailbox: a display name, which may be empty, and an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Party {
     pub name: String,
     pub address: String,
 }
 
-/// The form in a header that allows any character: `"Acme, Inc." <news@acme.example>`.
+/// The mailbox as text for a header that allows any character: `"Acme, Inc." <news@acme.example>`.
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.is_empty() {
@@ -50,7 +50,8 @@ pub struct Attachment {
     pub content_type: String,
     /// The content in base64, on one line.
     pub data: String,
-    /// What the HTML calls it by `cid:`, where it is shown there.
+    /// The content id by which the HTML refers to the file (`cid:`); `None` if the HTML does not
+    /// show the file.
     pub cid: Option<String>,
 }
 
@@ -66,24 +67,25 @@ impl fmt::Debug for Attachment {
     }
 }
 
-/// One recipient's message. The envelope recipient is not part of it, because mail can be
+/// One recipient's message. The envelope recipient is not part of the message, because mail can be
 /// redirected.
 #[derive(Clone, Debug)]
 pub struct Content {
     pub from: Arc<Party>,
-    /// Empty where there is none.
+    /// Empty if there is no Reply-To header.
     pub reply_to: Arc<[Party]>,
     /// The recipient's display name; may be empty.
     pub to_name: String,
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// The message's own headers, and the unsubscribe headers if mailbatch sets them.
+    /// The headers from the configuration or front matter, and the unsubscribe headers if mailbatch
+    /// sets them.
     pub headers: Vec<(String, String)>,
     pub attachments: Arc<[Attachment]>,
 }
 
-/// Mailboxes as they stand in one header.
+/// Joins mailboxes into the value of one header; `None` if there are none.
 pub(crate) fn list_of(parties: &[Party]) -> Option<String> {
     (!parties.is_empty())
         .then(|| parties.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
@@ -101,15 +103,15 @@ pub(crate) fn is_unsubscribe_header(name: &str) -> bool {
 pub struct Needs {
     pub is_marketing: bool,
     pub attachments: bool,
-    /// Whether the HTML shows some of them.
+    /// Whether the HTML shows attachments as images.
     pub inline_images: bool,
-    /// The names of the message's own headers.
+    /// The names of the additional headers that the message defines.
     pub headers: Vec<String>,
-    /// Whether replies can go to more than one mailbox.
+    /// Whether the Reply-To header may have more than one mailbox.
     pub several_reply_to: bool,
-    /// Whether List-Unsubscribe is to hold an address of its own.
+    /// Whether List-Unsubscribe contains an address of its own, in addition to a link.
     pub unsubscribe_mailto: bool,
-    /// Whether bounces are to go elsewhere than to From.
+    /// Whether the message has an envelope sender that differs from the From address.
     pub envelope_sender: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reads files named by the operator: regular files up to a maximum size.
+//! Reads files that the operator names: regular files up to a maximum size.
 //!
 //! Invariant: an endless device, a FIFO without a writer and a sparse file of a terabyte are
 //! errors. None of them makes the process wait or use much memory.
@@ -16,7 +16,7 @@ use crate::model::shown::Shown;
 
 /// The maximum size of a configuration, in bytes.
 pub(crate) const CONFIGURATION: u64 = 4 << 20;
-/// The maximum size of a message file, in bytes: several times what mail servers accept.
+/// The maximum size of a message file, in bytes: several times the size that mail servers accept.
 pub(crate) const MESSAGE: u64 = 32 << 20;
 /// The maximum size of an attachment, in bytes.
 pub(crate) const ATTACHMENT: u64 = 128 << 20;
@@ -24,8 +24,8 @@ pub(crate) const ATTACHMENT: u64 = 128 << 20;
 /// system has about 256 KiB.
 pub(crate) const CERTIFICATES: u64 = 16 << 20;
 
-/// The error for a file or directory of the workspace that cannot be created or opened, with a fix.
-/// Exit 1.
+/// Builds the error, with a fix, for a file or directory of the workspace that cannot be created or
+/// opened. Exit 1.
 pub(crate) fn unusable(path: &Path, why: &io::Error) -> Error {
     use io::ErrorKind::{
         AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, QuotaExceeded,
@@ -55,19 +55,19 @@ fn in_its_place(shown: &str) -> String {
     )
 }
 
-/// Opens a regular file. Anything else is refused before it is opened, because opening a FIFO waits
-/// for its writer, and opening some devices moves them.
+/// Opens a regular file. Any other type of file is refused before it is opened, because opening a
+/// FIFO waits for its writer, and opening a device can have effects, such as rewinding a tape.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     refuse_others(&std::fs::metadata(path)?)?;
-    // Check again after opening, because the file may have been replaced. Without NONBLOCK, special
-    // files such as /proc/kmsg would block.
+    // Check the type again after opening, because the file may have been replaced. Without
+    // NONBLOCK, opening special files such as /proc/kmsg would block.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     refuse_others(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Reads a complete regular file of at most `most` bytes.
+/// Reads a whole regular file of at most `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let length = file.metadata()?.len();
@@ -77,12 +77,13 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_long());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    // Files in /proc report the length 0, and another process may be appending to the file.
+    // Read past the reported length: files in /proc report the length 0, and another process may be
+    // appending to the file.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes) }
 }
 
-/// Reads a complete regular file of UTF-8 text, of at most `most` bytes.
+/// Reads a whole regular file of UTF-8 text, of at most `most` bytes.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
@@ -150,7 +151,7 @@ mod tests {
         std::fs::write(at("whole"), "0123456789").expect("written");
         assert_eq!(read(&at("whole"), 10).expect("read"), b"0123456789");
         let sparse = File::create(at("sparse")).expect("made");
-        // If the file system does not support files this large, the case cannot be tested.
+        // An error is ignored: some file systems do not support files of this size.
         let _ = sparse.set_len(1 << 40).or_else(|_| sparse.set_len(1 << 33));
         rustix::fs::mknodat(
             rustix::fs::CWD,

@@ -1,5 +1,5 @@
-//! Entry points for the fuzz targets in `tests/fuzz` to parsers that are otherwise private. Each
-//! function calls the program's own code and returns a comparable result.
+//! Functions through which the fuzz targets in `tests/fuzz` call parsers that are otherwise
+//! private. Each function calls the program's own code and returns a value that can be compared.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::provider::smtp::{body, url};
 use crate::provider::{Health, RowNumber, Verdict};
 use crate::replies;
 
-/// The base64 of `bytes`, with padding.
+/// Encodes `bytes` as base64 with padding.
 pub fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
@@ -33,19 +33,19 @@ pub fn base64_read(text: &str) -> Option<Vec<u8>> {
 pub struct Reply {
     /// The three-digit code.
     pub code: u16,
-    /// The code as reports show it.
+    /// The code in the form that reports show.
     pub code_text: String,
-    /// The text as reports show it.
+    /// The text in the form that reports show.
     pub text: String,
     /// The number of lines.
     pub lines: usize,
 }
 
-/// The replies read before the end of the data, or before the first invalid reply.
+/// The replies before the first invalid reply or the end of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replies {
     pub replies: Vec<Reply>,
-    /// The error for an invalid reply.
+    /// The error, if a reply is invalid.
     pub wrong: Option<&'static str>,
 }
 
@@ -77,18 +77,18 @@ pub fn smtp_replies(pieces: &[&[u8]]) -> Replies {
     Replies { replies: answers.iter().map(reply).collect(), wrong }
 }
 
-/// The classification of a refusal.
+/// How a refusal is classified.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The three-digit code.
     pub code: u16,
     pub verdict: Verdict,
     pub health: Health,
-    /// The delay that the reply's text asks for.
+    /// The delay that the server asks for in the reply's text.
     pub wait: Option<Duration>,
 }
 
-/// The classification of each refusal among the replies, at each step of a transaction.
+/// Classifies each refusal among the replies, once for each step of a transaction.
 pub fn smtp_readings(bytes: &[u8]) -> Vec<Reading> {
     let (answers, _) = answers(&[bytes]);
     let mut readings = Vec::new();
@@ -102,30 +102,30 @@ pub fn smtp_readings(bytes: &[u8]) -> Vec<Reading> {
     readings
 }
 
-/// A message as sent after DATA.
+/// Returns a message as it is sent after DATA.
 pub fn smtp_data(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     body::append(&mut out, message);
     out
 }
 
-/// A message as one chunk (RFC 3030).
+/// Returns a message as one chunk (RFC 3030).
 pub fn smtp_chunk(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     body::append_chunk(&mut out, message);
     out
 }
 
-/// User, host and port in a relay's URL. Errs with the problem and its fix.
+/// Parses user, host and port from a relay's URL. The error contains the problem and a fix.
 pub fn relay_url(
     text: &str,
 ) -> Result<(Option<String>, String, u16), (&'static str, &'static str)> {
     url::parse(text).map(|url| (url.user, url.host, url.port))
 }
 
-/// The position up to which the log of provider `name` has been read, loaded from the file in `dir`
-/// and checked against the clock `now`. If `advanced` is given, the position is moved there first.
-/// Errs with the message for the operator.
+/// Loads the position up to which the log of provider `name` has been read, from the file in `dir`,
+/// and checks it against the clock `now`. If `advanced` is given, moves the position there first.
+/// The error is the message for the operator.
 pub fn poll_place(
     dir: &Path,
     name: &str,
@@ -143,9 +143,9 @@ pub fn poll_place(
     Ok(cursor.read_until())
 }
 
-/// Loads the progress of a synchronisation with provider `name` from the file in `dir`: the next
+/// Loads the progress of a synchronization with provider `name` from the file in `dir`: the next
 /// cursor, whether all pages have been read, and the number of addresses seen. If `next` is given,
-/// a step that leads to it is added. Errs with the message for the operator.
+/// first adds a step with that cursor. The error is the message for the operator.
 pub fn sync_place(
     dir: &Path,
     name: &str,
@@ -160,10 +160,10 @@ pub fn sync_place(
     Ok((cursor, is_over, seen.len()))
 }
 
-/// A word and its number in the ledger; `None` for a number without a word.
+/// An outcome or a reason with its number in the ledger; `None` if the number is not valid.
 pub type Word<T> = Option<(T, i64)>;
 
-/// The words for a number in the ledger: one for outcomes and one for reasons.
+/// Returns the outcome and the reason that have this number in the ledger.
 pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
     let outcome = codes::outcome(Some(number))
         .ok()
@@ -176,20 +176,20 @@ pub fn ledger_words(number: i64) -> (Word<Outcome>, Word<Reason>) {
     (outcome, reason)
 }
 
-/// The time for a number in the ledger; `None` if the number is not a valid time.
+/// Converts a number in the ledger to a time; `None` if the number is not a valid time.
 pub fn ledger_time(micros: i64) -> Option<Timestamp> {
     codes::time(micros).ok()
 }
 
-/// The members of a batch decoded from the ledger's bytes, and the same members encoded again.
+/// Decodes the members of a batch from the ledger's bytes, and encodes them again.
 pub fn ledger_members(bytes: &[u8]) -> (Vec<RowNumber>, Vec<u8>) {
     let members: Vec<RowNumber> = codes::unpack(bytes).collect();
     let packed = codes::pack(members.iter().copied());
     (members, packed)
 }
 
-/// The run's number and the row in a recipient's id; `None` if the row exceeds the maximum of a
-/// run.
+/// Encodes a run's number and a row as a recipient's id, and decodes the id again; `None` if the row
+/// exceeds the maximum of a run.
 pub fn ledger_id(run: i64, row: RowNumber) -> Option<(i64, RowNumber)> {
     codes::id_of(run, row).ok().map(|id| (codes::seq_of(id), codes::row_of(id)))
 }

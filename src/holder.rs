@@ -1,5 +1,5 @@
-//! Finds the process that holds a lock, to name it to those who wait for the lock. Only Linux
-//! reports the process; other systems get "another process".
+//! Finds the process that holds a lock, so that a process that waits for the lock can name it. Only
+//! Linux reports the process; on other systems it is called "another process".
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -12,14 +12,15 @@ use jiff::Timestamp;
 
 use crate::model::shown::Shown;
 
-/// The unit of times in /proc: ticks per second, the same on all architectures.
+/// Ticks per second, the unit of times in /proc. It is the same on all architectures.
 const TICKS: i64 = 100;
 
-/// A wait for a lock is reported after this time.
+/// A process reports that it waits for a lock after this time.
 const SAID_AFTER: Duration = Duration::from_secs(3);
 
-/// Locks a file exclusively, waiting up to `longest` for another holder. Returns false if the file
-/// is still locked then. A long wait is reported, with the holder.
+/// Locks a file exclusively. If another process holds the lock, waits up to `longest`. Returns
+/// false if the file is still locked then. A long wait is reported, with the process that holds the
+/// lock.
 pub(crate) fn locked_within(file: &File, path: &Path, longest: Duration) -> io::Result<bool> {
     tried_within(path, longest, || file.try_lock())
 }
@@ -29,12 +30,16 @@ pub(crate) fn shared_within(file: &File, path: &Path, longest: Duration) -> io::
     tried_within(path, longest, || file.try_lock_shared())
 }
 
-/// Like [`locked_within`], but a lock that is still held is an error.
+/// Like [`locked_within`], but returns an error if the file is still locked.
 pub(crate) fn lock(file: &File, path: &Path, longest: Duration) -> io::Result<()> {
     if locked_within(file, path, longest)? {
         return Ok(());
     }
-    let why = format!("{} has held its lock for more than {} s", named(path), longest.as_secs());
+    let why = format!(
+        "{} has held the lock on this file for more than {} s",
+        named(path),
+        longest.as_secs()
+    );
     Err(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
@@ -89,7 +94,7 @@ impl Held {
     }
 }
 
-/// The process that holds a matching lock on a file.
+/// Finds the process that holds a matching lock on a file.
 pub(crate) fn of_file(path: &Path, fits: impl Fn(&Held) -> bool) -> Option<Holder> {
     let inode = std::fs::metadata(path).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -109,7 +114,7 @@ fn read(line: &str, inode: u64) -> Option<(u32, Held)> {
     }
     let end = if end == "EOF" { u64::MAX } else { end.parse().ok()? };
     let held = Held { is_exclusive: kind == "WRITE", bytes: (start.parse().ok()?, end) };
-    // For a process in another PID namespace, the number is 0 or negative.
+    // The number is 0 or negative if the process is in another PID namespace.
     pid.parse().ok().filter(|pid| *pid > 0).map(|pid| (pid, held))
 }
 
@@ -125,8 +130,8 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// The program's name, and for mailbatch also its subcommand. Other arguments may contain
-    /// secrets.
+    /// Returns the program's name, and for mailbatch also its subcommand. Other arguments are left
+    /// out, because they may contain secrets.
     fn command(self) -> String {
         let of =
             |file: &str| std::fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
@@ -158,10 +163,11 @@ impl Holder {
             .map_or(name.clone(), |word| format!("{name} {word}"))
     }
 
-    /// The time at which the process was started.
+    /// Returns when the process was started.
     fn since(self) -> Option<Timestamp> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // The name, in parentheses, may contain any character.
+        // The program's name is in parentheses and may contain any character, so the fields after
+        // it are counted from the last parenthesis.
         let ticks: i64 = stat.rsplit(')').next()?.split_ascii_whitespace().nth(19)?.parse().ok()?;
         let system = std::fs::read_to_string("/proc/stat").ok()?;
         let boot: i64 =

@@ -11,8 +11,8 @@ pub(crate) fn name() -> String {
     read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).unwrap_or_default()
 }
 
-/// The user who runs the program, and the user who called `sudo`. If the environment has no user
-/// name, the user's number.
+/// Returns the user who runs the program, and the user who called `sudo`. Without a user name in
+/// the environment, returns the user's number.
 pub(crate) fn user() -> String {
     let of = |variable: &str| {
         std::env::var(variable).ok().map(|name| clean(&name)).filter(|name| !name.is_empty())
@@ -29,9 +29,9 @@ pub(crate) fn user() -> String {
     }
 }
 
-/// The mount of a directory, as `NAMESPACE:ID`: the number of this process's mount namespace and
-/// the mount's id. The id is not reused until the machine is restarted (statx(2),
-/// `STATX_MNT_ID_UNIQUE`, Linux 6.8). `None` if the system does not report it.
+/// Identifies the mount of a directory as `NAMESPACE:ID`: the number of this process's mount
+/// namespace and the id of the mount. The id is not reused until the machine is restarted
+/// (statx(2), `STATX_MNT_ID_UNIQUE`, Linux 6.8). `None` if the system does not report the id.
 pub(crate) fn mount_id(directory: &Path) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -49,13 +49,13 @@ pub(crate) fn mount_id(directory: &Path) -> Option<String> {
     }
 }
 
-/// The user and the machine in one string.
+/// Returns the user and the machine as one string.
 pub(crate) fn person() -> String {
     let (user, host) = (user(), name());
     if host.is_empty() { user } else { format!("{user} on {host}") }
 }
 
-/// The name as a short line without control characters.
+/// Converts a name to a short line without control characters.
 fn clean(name: &str) -> String {
     const MOST: usize = 64;
     name.trim().chars().filter(|c| !c.is_control()).take(MOST).collect()

@@ -1,5 +1,5 @@
-//! Items for the tests, fuzz targets and benchmarks of this package. They are not a stable
-//! interface; only the command line is.
+//! Items that only the tests, fuzz targets and benchmarks of this package use. They are not a
+//! stable interface; only the command line is.
 
 pub mod fuzzing {
     pub use crate::fuzzing::*;

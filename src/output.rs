@@ -1,5 +1,6 @@
-//! Writes output files that the operator names. Invariant: an output never replaces a file that
-//! belongs to the workspace.
+//! Writes output files that the operator names.
+//!
+//! Invariant: an output never replaces a file that belongs to the workspace.
 //!
 //! A regular file is written to a temporary file and renamed, so that it appears complete or not at
 //! all. FIFOs, devices and names of standard output such as `/dev/stdout` are written in place,
@@ -18,10 +19,10 @@ use tempfile::NamedTempFile;
 use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
-/// How long to wait until a program reads from a FIFO.
+/// How long to wait for a program that reads from a FIFO.
 const READER: Duration = Duration::from_secs(60);
 
-/// How many symbolic links to follow, one after the other.
+/// The most symbolic links to follow, one after the other.
 const LINKS: usize = 40;
 
 /// The files of a workspace that no output may replace. They are recognized by canonical path and
@@ -34,7 +35,8 @@ pub(crate) struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// Adds a state directory with all files in it, including files that do not exist yet.
+    /// Adds a state directory with all files in it, and with all files that are created in it
+    /// later.
     pub(crate) fn add_state_dir(&mut self, dir: &Path) {
         self.state_dirs.push(canonical(dir));
     }
@@ -54,7 +56,7 @@ impl OwnFiles {
         }
     }
 
-    /// The description of the workspace's file at `path`; `None` if the file does not belong to the
+    /// Describes the workspace's file at `path`; `None` if the path does not belong to the
     /// workspace.
     fn find(&self, path: &Path) -> Option<&'static str> {
         const STATE: &str = "in the state directory, where mailbatch keeps its own files";
@@ -68,7 +70,7 @@ impl OwnFiles {
         self.find_inode(&fs::metadata(&path).ok()?)
     }
 
-    /// The description of a workspace's file, found by its inode.
+    /// Describes the workspace's file that has this inode, if there is one.
     fn find_inode(&self, about: &Metadata) -> Option<&'static str> {
         const LINKED: &str = "a file of the state directory under another name";
         let wanted = identity(about);
@@ -92,8 +94,8 @@ impl OwnFiles {
     }
 }
 
-/// Whether a state directory contains the file. Copies of mail are not searched: there are many,
-/// and mailbatch never needs them again.
+/// Whether a state directory contains the file. Directories with copies of mail are not searched,
+/// because they have many files that mailbatch never reads again.
 fn holds(dir: &Path, wanted: (u64, u64)) -> bool {
     let Ok(entries) = fs::read_dir(dir) else { return false };
     entries.flatten().any(|entry| match entry.metadata() {
@@ -110,7 +112,8 @@ fn identity(about: &Metadata) -> (u64, u64) {
     (about.dev(), about.ino())
 }
 
-/// The path without links, `.` and `..` as far as it exists. The rest is appended as written.
+/// Resolves links, `.` and `..` in a path as far as the path exists. The rest is appended as
+/// written.
 fn canonical(path: &Path) -> PathBuf {
     let mut known = path.to_owned();
     let mut rest = Vec::new();
@@ -136,7 +139,7 @@ fn canonical(path: &Path) -> PathBuf {
     }
 }
 
-/// The destination of an output.
+/// Where an output is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     typed: PathBuf,
@@ -145,8 +148,8 @@ pub(crate) struct Target {
     mode: u32,
 }
 
-/// The modes of new files: for content that may have addresses, and for content without, where the
-/// process's umask applies.
+/// The modes of new files. `PRIVATE` is for content that may have addresses, `SHARED` for content
+/// without addresses. The process's umask restricts both.
 const PRIVATE: u32 = 0o600;
 const SHARED: u32 = 0o666;
 
@@ -159,8 +162,9 @@ enum Way {
 }
 
 impl Target {
-    /// The destination at `path`; `shown` is its name in messages, with the flag. Exit 2 for a file
-    /// of the workspace, a link that leads out of its directory, and a directory.
+    /// Returns the destination at `path`; `shown` is its name in messages, with the flag. Exit 2
+    /// for a file of the workspace, for a link that leads out of its directory, and for a
+    /// directory.
     pub(crate) fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
         let target = Self::resolve(path, shown)?;
         let what = match target.way {
@@ -187,7 +191,7 @@ impl Target {
         Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside, mode: PRIVATE }
     }
 
-    /// The same destination for an output without addresses: the process's umask decides who can
+    /// Changes the destination to an output without addresses: the process's umask decides who can
     /// read a new file.
     pub(crate) fn shared(self) -> Self {
         Self { mode: SHARED, ..self }
@@ -218,8 +222,8 @@ impl Target {
         }
     }
 
-    /// The target of a symbolic link, even if the target does not exist. A link that leads out of
-    /// its directory is refused.
+    /// Finds the target of a symbolic link, even if the target does not exist. A link that leads
+    /// out of its directory is refused.
     fn follow(path: &Path, shown: &str) -> Result<PathBuf> {
         let refused =
             |why: String| Error::usage(format!("{shown}: {why}")).hint("name the file itself");
@@ -243,17 +247,17 @@ impl Target {
         Err(refused("is a symbolic link that leads back to itself".to_owned()))
     }
 
-    /// The path that is written to.
+    /// The path that the output is written to.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path as given by the operator. Its suffix determines the format.
+    /// The path as given by the operator. The suffix determines the format.
     pub(crate) fn typed(&self) -> &Path {
         &self.typed
     }
 
-    /// Tests whether the output can be written, and leaves no file. Creates missing directories
+    /// Tests whether the output can be written, without leaving a file. Creates missing directories
     /// with mode 0700.
     pub(crate) fn try_out(&self) -> io::Result<()> {
         match self.way {
@@ -264,14 +268,14 @@ impl Target {
     }
 }
 
-/// Whether an output of this name is written in place, so that its suffix does not determine the
+/// Whether an output with this name is written in place, so that the suffix does not determine the
 /// format.
 pub(crate) fn is_in_place(path: &Path) -> bool {
     stream(path).is_some()
         || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
 }
 
-/// The standard stream that a system path stands for.
+/// The standard stream that a path such as `/dev/stdout` means.
 fn stream(path: &Path) -> Option<Way> {
     let is = |names: [&str; 3]| names.iter().any(|name| path == Path::new(name));
     if is(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
@@ -280,8 +284,8 @@ fn stream(path: &Path) -> Option<Way> {
     is(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]).then_some(Way::Stderr)
 }
 
-/// The stream itself. Opening its path again would truncate a file to which the shell appends, and
-/// would fail for a socket.
+/// Duplicates the stream. Opening the path again would truncate a file to which the shell appends,
+/// and would fail for a socket.
 fn open_stream(way: Way) -> io::Result<File> {
     let stream = if way == Way::Stderr {
         io::stderr().as_fd().try_clone_to_owned()
@@ -291,8 +295,8 @@ fn open_stream(way: Way) -> io::Result<File> {
     stream.map(File::from)
 }
 
-/// An output that is being written. If it is dropped before [`Output::finish`], a regular file
-/// stays unchanged.
+/// An output that is being written. If it is dropped before [`Output::finish`], an existing regular
+/// file stays unchanged.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: PathBuf,
@@ -306,7 +310,7 @@ enum Sink {
 }
 
 impl Output {
-    /// Starts writing. Creates missing directories with mode 0700; a new file has mode 0600 unless
+    /// Starts writing. Creates missing directories with mode 0700. A new file has mode 0600 unless
     /// the output is shared.
     pub(crate) fn begin(target: &Target) -> io::Result<Self> {
         let sink = match target.way {
@@ -317,7 +321,7 @@ impl Output {
         Ok(Self { path: target.path.clone(), sink })
     }
 
-    /// Syncs a regular file and renames it to its final name.
+    /// Completes the output: syncs a regular file to disk and renames it to its final name.
     pub(crate) fn finish(self) -> io::Result<PathBuf> {
         match self.sink {
             Sink::InPlace(_) => Ok(self.path),
@@ -336,7 +340,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Aside(file) => file.write(bytes),
-            // A closed pipe is not an error: the reader has seen enough.
+            // A closed pipe is not an error, because the reader may have read all that it needs.
             Sink::InPlace(file) => match file.write(bytes) {
                 Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
                 written => written,
@@ -359,7 +363,7 @@ pub(crate) fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
     output.finish().map(drop)
 }
 
-/// A new file with this mode in the directory of `path`. A rename keeps the mode.
+/// Creates a temporary file with this mode in the directory of `path`. A rename keeps the mode.
 fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let dir = directory(path);
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
@@ -370,8 +374,8 @@ fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
         .tempfile_in(dir)
 }
 
-/// Opens a FIFO or a device. Opening a FIFO without a reader would block, so it is tried again
-/// until a time limit.
+/// Opens a FIFO or a device. Opening a FIFO without a reader would block, so opening is tried
+/// repeatedly until a time limit.
 fn open_in_place(path: &Path) -> io::Result<File> {
     let flags = |flags: OFlags| flags.bits().cast_signed();
     if !fs::metadata(path)?.file_type().is_fifo() {

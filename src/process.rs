@@ -1,4 +1,4 @@
-//! Prepares the process at its start: keeps its memory out of core dumps, and raises the limit of
+//! Prepares the process at the start: keeps its memory out of core dumps, and raises the limit of
 //! open files.
 
 use std::io::{self, Write};
@@ -11,16 +11,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
 
-/// The number of open files to request, up to the hard limit. The default limit is often lower.
+/// The number of open files to request. The system's default is often lower, and its hard limit
+/// applies.
 const WANTED: u64 = 4_096;
-/// Open files that a command needs in addition to its connections: the three standard streams, the
-/// runtime's files, the ledger with its log and readers, lists, suppression files, trace, report
-/// and lock.
+/// The number of files that a command opens in addition to its connections: the three standard
+/// streams, the runtime's files, the ledger with its log and readers, lists, suppression files,
+/// trace, report and lock.
 const BESIDES: u64 = 32;
 
-/// Threads that a command needs: for the runtime, the ledger, reading and rendering.
+/// The number of threads that a command needs, for the runtime, the ledger, reading and rendering.
 const THREADS: usize = 16;
-/// The stack size of a thread that does nothing.
+/// The stack size of a thread that is started only to test the limit.
 const SMALL: usize = 64 << 10;
 
 /// Keeps the memory, which contains secrets in clear text, out of core dumps and away from other
@@ -28,8 +29,8 @@ const SMALL: usize = 64 << 10;
 /// system refuses is ignored.
 pub(crate) fn prepare() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    // A core dump handler gets dumps regardless of the core limit, so the process is also marked as
-    // not dumpable.
+    // A core dump handler receives dumps regardless of the core limit, so the process is also
+    // marked as not dumpable.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let limit = getrlimit(Resource::Nofile);
@@ -48,8 +49,8 @@ pub(crate) fn needs_files(connections: usize) -> Result<()> {
     }
 }
 
-/// Exit 1 if the process may not write a file as large as a new ledger. A ledger cut off by the
-/// limit could not be read again.
+/// Exit 1 if the process may not write a file as large as a new ledger, because a ledger that was
+/// cut off by the limit could not be read again.
 pub(crate) fn needs_room_in_files() -> Result<()> {
     const LEAST: u64 = 128 << 10;
     match getrlimit(Resource::Fsize).current {
@@ -84,8 +85,8 @@ pub(crate) fn needs_threads() -> Result<()> {
     })
 }
 
-/// Starts a thread. If resources are exhausted, tries again for two seconds, because another
-/// starting thread may use extra address space for a moment.
+/// Starts a thread. If resources are exhausted, tries again for two seconds, because another thread
+/// that is starting may use additional address space for a moment.
 pub(crate) fn start_thread(
     name: &str,
     body: impl FnOnce() + Send + 'static,
@@ -112,12 +113,12 @@ pub(crate) fn start_thread(
     }
 }
 
-/// The limits on threads, for the hint.
+/// Describes the limits on threads, for a hint.
 pub(crate) const MORE_THREADS: &str = "raise the limits of this process before mailbatch starts: address space (`ulimit -v` in its shell) and threads \
      (`ulimit -u`; TasksMax= in a systemd unit, --pids-limit in docker)";
 
-/// Ends the program with exit 1 and names the limit if a library cannot start a thread. The
-/// runtime's own panic message would not name it.
+/// Installs a panic hook for the case that a library cannot start a thread. The hook ends the
+/// program with exit 1 and names the limit, which the library's own message does not.
 pub(crate) fn name_lack_of_threads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -148,7 +149,7 @@ fn too_few(allowed: u64, needed: u64, connections: usize) -> Error {
     };
     let more = (2 * needed).next_power_of_two();
     let fewer = if connections > 0 { ", or a smaller in_flight" } else { "" };
-    Error::internal(format!("this process may have {allowed} open files (file descriptors), and needs up to {needed}{what}")).hint(format!(
+    Error::internal(format!("this process may have {allowed} open files (file descriptors), but needs up to {needed}{what}")).hint(format!(
         "raise the limit before mailbatch starts: `ulimit -n {more}` in its shell, LimitNOFILE={more} in a systemd unit, --ulimit nofile={more} in docker{fewer}"
     ))
 }

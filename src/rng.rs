@@ -1,11 +1,11 @@
-//! A random number generator for tests whose choices can be repeated from a seed.
+//! A random number generator for tests. A seed repeats the same choices.
 
 /// The generator SplitMix64: the same seed gives the same numbers on every platform.
 #[derive(Clone)]
 pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    /// A number below `most`, which must not be zero.
+    /// Returns a number below `most`, which must not be zero.
     pub(crate) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -14,7 +14,7 @@ impl Rng {
         (z ^ (z >> 31)) % most
     }
 
-    /// True once in `most` times on average.
+    /// Returns true once in `most` times on average.
     pub(crate) fn one_in(&mut self, most: u64) -> bool {
         self.below(most) == 0
     }

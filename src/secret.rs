@@ -14,7 +14,7 @@ impl Secret {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text itself, for the code that passes it to a provider.
+    /// Returns the secret's text, for the code that passes it to a provider.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
