@@ -114,7 +114,8 @@ struct Engine {
 impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
         let mut providers = blame::provider_states(&parts).await?;
-        // `provider_states` may have reopened recipients, so the standing is read after it.
+        // The call to `provider_states` may have reopened recipients, so the rows are counted after
+        // it.
         let standing = parts.ledger.standing(&parts.run.id).await?;
         ingest_suppressions(&parts).await?;
         for (provider, configured) in providers.iter_mut().zip(&parts.configured) {
@@ -279,7 +280,7 @@ impl Engine {
         self.settlement.keep_bounded(2 * in_flight).await
     }
 
-    /// Whether nothing is under way, to a provider or to the ledger.
+    /// Whether no chunk is under way and all answers are in the ledger.
     fn is_idle(&self) -> bool {
         self.admission.chunks.is_empty() && self.settlement.is_idle()
     }
@@ -302,7 +303,7 @@ impl Engine {
                 let again = matches!(shared.why, Some(Why::Signal { .. }));
                 shared.stop_for(Why::Signal { exit, failing: Vec::new() });
                 if again {
-                    // Do not wait for another process's lock either.
+                    // From now on, do not wait for another process's lock on the ledger.
                     shared.parts.ledger.hurry();
                     shared.parts.progress.message(
                         "leaving at once: messages on the wire without an answer become unknown",

@@ -111,7 +111,7 @@ pub(crate) struct Parts {
     pub learn: Option<Learn>,
     pub trace: Arc<Trace>,
     pub run: Run,
-    /// How many rows of the run had which outcome at the start.
+    /// The number of rows per outcome at the start.
     pub standing: Standing,
     pub secret: [u8; 32],
     /// All mail goes to this address instead (`--redirect-all-to`).

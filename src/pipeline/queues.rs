@@ -13,8 +13,8 @@ use crate::model::verdict::RowNumber;
 /// mailboxes in a row.
 const HOLDS_AFTER: u32 = 3;
 const HOLDS_LATER: u32 = 12;
-/// A queue with a rate claims at most the recipients of this much time at once, so that a slow
-/// queue does not occupy a connection for long.
+/// A queue with a rate claims at most as many recipients as the rate allows in this time, so that a
+/// slow queue does not occupy a connection for long.
 const QUEUE_SLICE: Duration = Duration::from_millis(250);
 /// Rows that were read ahead expire after this time, so that retries that have come due are found
 /// and sent first.

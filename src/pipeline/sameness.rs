@@ -14,17 +14,17 @@ use crate::replies::{self, Meaning, Place};
 
 /// The same refusal at this many receiving domains is not a coincidence.
 const DOMAINS: usize = 3;
-/// The number of permanent refusals that proves the provider refuses all mail, before the first
+/// How many permanent refusals prove that the provider refuses all mail, before the first
 /// acceptance and at three or more domains.
 const AT_FIRST: usize = 3;
-/// The same number after an acceptance. Mailbox refusals need more, because bad lists contain many
-/// dead addresses in a row.
+/// How many permanent refusals are needed as proof after an acceptance, at three or more domains.
+/// Mailbox refusals need more, because bad lists contain many dead addresses in a row.
 const LATER: usize = 5;
 const LATER_MAILBOXES: usize = 10;
-/// The same number if the refusals come from fewer than three domains.
+/// How many permanent refusals are needed as proof if they come from fewer than three domains.
 const IN_FEW_DOMAINS: usize = 20;
-/// The number of temporary refusals needed at three or more domains. Full or busy mailboxes need
-/// more, because such refusals can follow each other by chance.
+/// How many temporary refusals are needed as proof, at three or more domains. Full or busy
+/// mailboxes need more, because such refusals can follow each other by chance.
 const TRANSIENT: usize = 5;
 const TRANSIENT_MAILBOXES: usize = 10;
 /// How many of the latest refusals are remembered, even if an acceptance has ended their streak. A
@@ -37,7 +37,7 @@ const LATEST: usize = 64;
 pub(crate) enum Proved {
     /// The provider refuses every recipient: start nothing more.
     Refuses(Blame),
-    /// The provider wants a lower rate for now.
+    /// The provider temporarily refuses every recipient: send at a lower rate.
     Slow(Blame),
 }
 
@@ -121,8 +121,8 @@ fn may_want_login(words: &str) -> bool {
     WORDS.iter().any(|word| words.contains(word))
 }
 
-/// Whether this is an API's refusal of an address that quotes the address. A list may start with
-/// several invalid addresses, so this proves nothing about the provider.
+/// Whether an API refuses the recipient's address as invalid and quotes the address. A list may
+/// start with several invalid addresses, so this proves nothing about the provider.
 fn is_of_address(refusal: &Refusal, email: &str) -> bool {
     let is_relays = refusal.code.starts_with('5');
     refusal.reason == Reason::BadAddress

@@ -116,8 +116,8 @@ impl Pacers {
     }
 }
 
-/// When the provider's first request was written. The request's answer shows whether the provider
-/// accepts anything. Shared by the provider's claims and the loop.
+/// When the provider's first request was written. Its answer will show whether the provider accepts
+/// anything. The claims and the loop share this value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FirstRequest {
     since: Arc<Mutex<Option<Instant>>>,

@@ -176,7 +176,8 @@ impl Context {
             ..MessageKeys::default()
         };
         let mut body_folder = workspace.path_from_config("");
-        // A path that contains a template is the path of the body: each row chooses its file.
+        // A given path that is a template replaces the configured body, so that each row chooses
+        // its file.
         let file = match (&args.message, named) {
             (Some(file), _) => match file.to_str().filter(|file| is_template(file)) {
                 Some(template) => {

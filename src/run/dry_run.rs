@@ -1,8 +1,8 @@
 //! `send --dry-run`: every step except sending. It writes only its output and the requested CI
 //! reports.
 //!
-//! Invariant: no second copy of the rules about earlier runs. The ledger computes what a new run
-//! would carry over, and the rows of a run that the send would continue are read as they are.
+//! Invariant: only the ledger decides what a new run keeps from earlier runs. If the send would
+//! continue an unfinished run, the rows of that run are read without changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl Planned {
 
 /// The predicted result of a send.
 struct Prediction {
-    /// How many rows have which outcome after screening, except for outcomes from earlier runs.
+    /// The number of rows per outcome after screening, without outcomes from earlier runs.
     tally: Tally,
     /// Recipients that keep the outcome of an earlier run of the campaign.
     earlier: u64,

@@ -32,7 +32,7 @@ pub(crate) async fn refuse(
         "suppression file {file} is empty, and held {entries} entries in an earlier run: did its export fail?"
     );
     Err(Error::refused(what).hint(
-        "write the file again, or leave its header, email, to confirm that it is meant to be empty",
+        "write the file again, or leave its header, email, in it to confirm that it is meant to be empty",
     ))
 }
 

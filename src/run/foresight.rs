@@ -80,7 +80,7 @@ pub(crate) async fn look(
         true => Foreseen {
             rule: "overlap",
             what: found.what,
-            fix: "no change is needed if these recipients should get it again".to_owned(),
+            fix: "no change is needed if these recipients should get the message again".to_owned(),
             refusal: None,
         },
         false => Foreseen::refused("overlap", found.refusal()),

@@ -99,8 +99,8 @@ pub(crate) async fn keep_what_it_teaches(
 }
 
 /// Looks up recipients whose mail a provider had accepted and was still processing when the
-/// previous process ended. The lookup is repeated until as long after the claim as that process
-/// would have waited, and at least once. The caller holds the campaign's lock.
+/// previous process ended. The lookup is repeated for as long as that process would have waited,
+/// counted from the claim, and happens at least once. The caller holds the campaign's lock.
 pub(crate) async fn follow_up(
     context: &Context,
     ledger: &Arc<dyn Ledger>,
@@ -135,7 +135,8 @@ pub(crate) async fn follow_up(
     let after = ledger.standing(&run.id).await?;
     let is_over =
         after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
-    // If the run continues, it stores its numbers when it ends.
+    // A run that continues stores its row counts when it ends, so they are stored here only for a
+    // finished run.
     if settled > 0 && (is_over || run.state == RunState::Finished) {
         keep_standing(
             context,

@@ -29,7 +29,7 @@ pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
     own
 }
 
-/// Reads every string of the configuration as a path.
+/// Returns every string of the configuration as a path, because any of them may name a file.
 fn named(workspace: &Workspace) -> Vec<PathBuf> {
     let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();

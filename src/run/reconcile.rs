@@ -130,7 +130,7 @@ impl Unknowns<'_> {
                 wanted.len(),
                 self.run.id
             ))
-            .hint(format!("`mailbatch report {} --outcome unknown` lists those that have", self.run.id)));
+            .hint(format!("`mailbatch report {} --outcome unknown` lists the addresses that have one", self.run.id)));
         }
         Ok(named)
     }

@@ -28,14 +28,14 @@ pub(crate) fn kept_reports(context: &Context, run: &str) -> Result<Reports> {
     let dir = report_directory(&context.settings.workspace.state_dir);
     crate::run::state_dir::make_private_dir(&dir)?;
     Reports::of(&dir, run)
-        .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
+        .map_err(|e| Error::internal(format!("the reports of {run} cannot be stored: {e}")))
 }
 
 /// Makes a report the current report of its run.
 pub(crate) fn publish(context: &Context, run: &str, report: &Path) -> Result<()> {
     kept_reports(context, run)?
         .publish(report)
-        .map_err(|e| Error::internal(format!("the reports of {run} cannot be kept: {e}")))
+        .map_err(|e| Error::internal(format!("the reports of {run} cannot be stored: {e}")))
 }
 
 /// Visits the rows of a run in order. Some pages are read ahead, in parallel, while earlier ones
@@ -68,9 +68,9 @@ pub(crate) async fn each_row(
 /// Moves the current report of a run aside before the run changes. If the process is then killed,
 /// no outdated report remains current.
 pub(crate) fn forget_report(context: &Context, run: &Run) -> Result<()> {
-    kept_reports(context, &run.id)?
-        .lay_aside()
-        .map_err(|e| Error::internal(format!("the report of {} cannot be kept: {e}", run.id)))
+    kept_reports(context, &run.id)?.lay_aside().map_err(|e| {
+        Error::internal(format!("the report of {} cannot be moved aside: {e}", run.id))
+    })
 }
 
 /// Removes the files of a run outside the ledger. They contain addresses, or name a run that no

@@ -44,7 +44,7 @@ pub(crate) struct Takeover<'a> {
     pub(crate) id: Option<&'a str>,
 }
 
-/// What the reports said, and what can be settled only when the list is read.
+/// The results of reading the reports. Some of them can be applied only when the list is read.
 pub(crate) struct TakenOver {
     pub(crate) notes: Vec<String>,
     /// The campaign that is being sent.

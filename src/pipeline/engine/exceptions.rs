@@ -59,9 +59,9 @@ impl Trouble {
 /// Who a refusal applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusedFor {
-    /// Only this domain or recipient, which is proved.
+    /// The refusal applies only to this domain or recipient, which is proved.
     Recipient,
-    /// Unknown until another recipient has been tried.
+    /// Not known until another recipient has been tried.
     Unclear,
     Provider,
 }

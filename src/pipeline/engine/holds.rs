@@ -30,7 +30,7 @@ impl Holds {
         self.has_reopened = true;
     }
 
-    /// Whether a hold covers one of these rows, which have returned by this route.
+    /// Whether a hold covers one of these rows, which were sent by this route and have returned.
     pub(super) fn may_hold(&self, rows: &[LedgerRow], route: Route) -> bool {
         let covers = |held: &Held| match &held.hold {
             Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),

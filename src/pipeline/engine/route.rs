@@ -83,7 +83,7 @@ pub(super) fn passed_over(shared: &mut Shared, route: Route, now: Instant) -> Op
     let said = match (first.instead, instead) {
         (before, now) if before == now => None,
         (_, Some(_)) => Some(format!("failover from {name} to {taker}: {why}")),
-        (_, None) => Some(format!("{name} takes its recipients again")),
+        (_, None) => Some(format!("failover has ended: {name} takes its recipients again")),
     };
     if let Some(said) = said {
         tracing::info!(provider = name, "{said}");

@@ -123,7 +123,7 @@ impl Shared {
         (0..self.providers.len()).filter_map(last).collect()
     }
 
-    /// Records what a reply says about its provider's health.
+    /// Records the health of the provider, as far as a reply shows it.
     pub(super) fn note_health(&mut self, through: usize, reply: &Reply) {
         let now = Instant::now();
         let has_stand_in = self.has_stand_in(through, now);

@@ -18,7 +18,7 @@ use crate::model::shown::Shown;
 /// The number of people that one page of a report has.
 const PAGE: usize = 1_000;
 
-/// A CSV report that is read back.
+/// A CSV report that is read after the ledger was lost.
 pub(super) struct Report {
     path: PathBuf,
     reader: csv::Reader<BoundedRows>,
