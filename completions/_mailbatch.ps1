@@ -159,7 +159,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;preview' {
             [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'Show the recipient in row N, counted from 1 (default: the first row whose message renders)')
-            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The recipient with this address (--email-column names the column)')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Show the recipient with this address (--email-column names the column)')
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'Show N recipients, spread evenly over the list')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write .eml files into DIR')
             [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column with the address')

@@ -153,7 +153,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;preview'= {
             cand --row 'Show the recipient in row N, counted from 1 (default: the first row whose message renders)'
-            cand --email 'The recipient with this address (--email-column names the column)'
+            cand --email 'Show the recipient with this address (--email-column names the column)'
             cand --sample 'Show N recipients, spread evenly over the list'
             cand --out 'Write .eml files into DIR'
             cand --email-column 'The column with the address'

@@ -148,7 +148,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s q -l quiet
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s v -l verbose -d 'Print more; -vv prints debug messages, which may contain addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l row -d 'Show the recipient in row N, counted from 1 (default: the first row whose message renders)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email -d 'The recipient with this address (--email-column names the column)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email -d 'Show the recipient with this address (--email-column names the column)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l sample -d 'Show N recipients, spread evenly over the list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l out -d 'Write .eml files into DIR' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email-column -d 'The column with the address' -r

@@ -37,7 +37,7 @@ pub struct Reply {
     pub code_text: String,
     /// The text in the form that reports show.
     pub text: String,
-    /// The number of lines.
+    /// The number of lines in the reply.
     pub lines: usize,
 }
 

@@ -111,7 +111,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
     pub row: Option<u64>,
 
-    /// The recipient with this address (--email-column names the column)
+    /// Show the recipient with this address (--email-column names the column)
     #[arg(long, value_name = "ADDRESS", group = "who", value_parser = values::recipient)]
     pub email: Option<Address>,
 

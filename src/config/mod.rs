@@ -265,7 +265,7 @@ impl Settings {
     pub(crate) fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
         let (_, config) = self.provider(Some(name))?;
         let spec = table::find(&config.kind)
-            .ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
+            .ok_or_else(|| Error::internal(format!("unknown provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }
     /// Returns all settings in force, each with its origin: environment variable, configuration or

@@ -13,7 +13,7 @@ use crate::model::error::Result;
 use crate::model::literal::{Rate, parse_duration};
 use crate::provider::{ProviderSpec, table};
 
-/// The key whose tables contain private keys.
+/// The key `dkim`, whose value contains private keys.
 const DKIM: &str = "dkim";
 
 /// The key for the rate of requests, which this module reads for all providers with an API.

@@ -66,7 +66,7 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
         key(
             "auth",
             "\"plain\"",
-            "what the server offers",
+            "a mechanism that the server offers",
             "The AUTH mechanism: `plain`, `login` or `xoauth2`.",
         ),
     ),
@@ -129,7 +129,7 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
         key(
             "base_url",
             "\"https://api.resend.com\"",
-            "the service's own",
+            "the service's public address",
             "The scheme and host of the service, to choose a region or a gateway: https, or http on this machine.",
         ),
     ),
@@ -147,7 +147,7 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
         key(
             "request_rate",
             "\"5/min\"",
-            "what the service documents",
+            "the rate in the service's documentation",
             "The maximum rate in requests, including retries.",
         ),
     ),
@@ -204,7 +204,7 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
         key(
             "names",
             "{ path = \"/batches\" }",
-            "those of `mailbatch help providers`",
+            "the names listed in `mailbatch help providers`",
             "The API's names for paths, headers, fields and states.",
         ),
     ),
@@ -221,7 +221,15 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
         &["mailersio"],
         key("poll", "\"5s\"", "5s", "The longest wait between two polls for a batch."),
     ),
-    of(&["ses"], key("region", "\"eu-west-1\"", "AWS_REGION, or the profile's", "The region.")),
+    of(
+        &["ses"],
+        key(
+            "region",
+            "\"eu-west-1\"",
+            "AWS_REGION, or the region of the profile",
+            "The AWS region.",
+        ),
+    ),
     of(
         &["ses"],
         key(

@@ -98,7 +98,7 @@ impl<'a> Section<'a> {
         match &node.content {
             Content::Value(toml::Value::String(text)) if !text.is_empty() => Ok(Some(text)),
             _ => Err(self
-                .error(node, format!("{} is not a text", self.name(key)))
+                .error(node, format!("{} is not a text (a string in quotes)", self.name(key)))
                 .hint(format!("write {key} = \"{example}\""))),
         }
     }
@@ -127,8 +127,13 @@ impl<'a> Section<'a> {
     ) -> Result<Option<Vec<T>>> {
         let Some(node) = self.get(key) else { return Ok(None) };
         let hint = || format!("write {key} = [\"{example}\"]");
-        let wrong =
-            || self.error(node, format!("{} is not a list of texts", self.name(key))).hint(hint());
+        let wrong = || {
+            self.error(
+                node,
+                format!("{} is not a list of texts (strings in quotes)", self.name(key)),
+            )
+            .hint(hint())
+        };
         let Content::Value(toml::Value::Array(items)) = &node.content else { return Err(wrong()) };
         let read = |(at, item): (usize, &toml::Value)| {
             let text = item.as_str().ok_or_else(wrong)?;

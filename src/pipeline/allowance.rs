@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// The window lengths that relays commonly use, in seconds.
 const WINDOWS: [u64; 11] = [10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
 /// Refusals closer together than this count as one, because the messages were in flight together.
-/// Times of acceptances may be wrong by this much.
+/// This is also the tolerance for the recorded times of acceptances.
 const SLACK: Duration = Duration::from_secs(2);
 /// After this many acceptances or refusals, the search for an allowance ends without a result.
 const MOST: usize = 256;

@@ -210,7 +210,7 @@ pub(crate) struct Failure {
     pub(crate) refusal: Refusal,
     /// How long the request took.
     pub(crate) took: Duration,
-    /// The provider has accepted nothing yet, and another provider can take over.
+    /// Whether the provider has accepted nothing yet and another provider can take over.
     pub(crate) is_first_chance: bool,
 }
 

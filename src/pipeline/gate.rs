@@ -35,8 +35,8 @@ pub(crate) struct CanaryRule {
     /// Whether any source reports bounces or complaints. Without a source, their absence proves
     /// nothing.
     pub has_feedback: bool,
-    /// Bounce reports are required, but no source reports bounces. Unless a bounce arrives anyway,
-    /// the canary waits for the operator's decision.
+    /// Whether bounce reports are required, but no source reports bounces. If so, the canary waits
+    /// for the operator's decision, unless a bounce arrives anyway.
     pub lacks_bounces: bool,
     /// The size up to which the canary may grow while its evidence is insufficient; `None` disables
     /// growing.

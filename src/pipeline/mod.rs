@@ -90,7 +90,7 @@ pub(crate) struct ConfiguredProvider {
 pub(crate) struct Limits {
     /// The most recipients of this execution (`--limit`).
     pub limit: Option<u64>,
-    /// Wait until a full cap has room, instead of stopping.
+    /// Whether to wait until a full cap has room, instead of stopping.
     pub wait_on_cap: bool,
 }
 

@@ -82,7 +82,7 @@ struct Slowed {
     from: f64,
     step: f64,
     top: f64,
-    /// For single messages: growth depends on acceptances instead of time.
+    /// Whether growth depends on acceptances instead of time, as for single messages.
     is_by_acceptances: bool,
     /// The speed stays constant until this many acceptances have been counted.
     steady: u64,

@@ -208,7 +208,8 @@ pub(crate) struct ClaimWire {
     pub(crate) opened: watch::Receiver<()>,
     /// How long a request is repeated while the provider accepts none of it.
     pub(crate) patience: Duration,
-    /// `Some` until the provider has accepted a recipient.
+    /// The record of the provider's first request; `None` once the provider has accepted a
+    /// recipient.
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and submission.
     pub(crate) screened: Mutex<Vec<(RowNumber, Reason, String)>>,

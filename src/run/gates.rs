@@ -16,7 +16,7 @@ use crate::run::context::Context;
 
 /// The default wait for bounces and complaints, if a source reports them.
 const WAIT: Duration = Duration::from_secs(15 * 60);
-/// If a source has reported something within this time, it is expected to report again.
+/// A source that has reported something within this time is expected to report again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
 
 /// The source that reports the bounces and complaints of an execution.

@@ -1,4 +1,4 @@
-//! Shared by the commands that read lists: reading options, thresholds for refusal, and notes.
+//! Helpers for the commands that read lists: reading options, thresholds for refusal, and notes.
 
 use std::path::PathBuf;
 

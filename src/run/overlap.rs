@@ -16,7 +16,7 @@ const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// An overlap of fewer people is ignored.
 const MANY: u64 = 10;
 
-/// The inputs of the check.
+/// The inputs of the check for other campaigns that reached the same people.
 pub(crate) struct Question<'a> {
     pub(crate) context: &'a Context,
     pub(crate) campaign: &'a str,
@@ -184,7 +184,7 @@ impl Finding {
         Error::new(self.exit, self.what.clone()).hint(self.hint.clone())
     }
 
-    /// Whether the send is refused even with `--campaign`.
+    /// Whether the overlap refuses the send even with `--campaign`.
     pub(crate) fn is_refused_under_a_name(&self) -> bool {
         self.exit == Exit::LOCKED
     }

@@ -8,8 +8,8 @@ use crate::model::outcome::{Cohort, Outcome, Tally};
 pub(super) struct Counts {
     pub(super) standing: Standing,
     pub(super) phase: Cohort,
-    /// The canary has been judged, but some of its members are still open and are retried together
-    /// with the rest.
+    /// Whether the canary has been judged but some of its members are still open. These members are
+    /// retried together with the rest.
     has_canary_beside: bool,
     /// Open rows that belong to the rest when this execution began.
     pub(super) rest_total: u64,

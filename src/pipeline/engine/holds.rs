@@ -9,15 +9,15 @@ use crate::pipeline::chunk::Route;
 #[derive(Default)]
 pub(super) struct Holds {
     pub(super) all: Vec<Held>,
-    /// A recipient may have been reopened since the holds were last applied, so the holds must be
-    /// applied again.
+    /// Whether a recipient may have been reopened since the holds were last applied. If so, the
+    /// holds must be applied again.
     pub(super) has_reopened: bool,
 }
 
 /// The hold of one provider or receiving domain.
 pub(super) struct Held {
     pub(super) broken: Broken,
-    /// The hold has not been applied to the ledger yet.
+    /// Whether the hold has not been applied to the ledger yet.
     pub(super) is_new: bool,
     /// The index of the provider; `None` for a hold of a domain.
     pub(super) place: Option<usize>,

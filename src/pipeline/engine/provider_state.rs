@@ -71,21 +71,22 @@ pub(super) struct ProviderState {
     capped: Option<(Instant, String)>,
     /// How many recipients the cap allowed when it last stopped a claim.
     room: Option<u64>,
-    /// The provider requires a login, and the last login was refused. Recipients are sent one at a
-    /// time until the provider answers one.
+    /// Whether it is unknown if the provider accepts the login: at the start, and after a refused
+    /// login. If so, recipients are sent one at a time until the provider answers one.
     awaits_login: bool,
-    /// The provider asked for a lower rate and has accepted nothing since. Recipients are sent one
-    /// at a time until the provider accepts one.
+    /// Whether the provider asked for a lower rate and has accepted nothing since. If so,
+    /// recipients are sent one at a time until the provider accepts one.
     wanted_less: bool,
-    /// A brake or a wait stored by an earlier run applies. Recipients are sent one at a time until
-    /// the provider accepts one.
+    /// Whether a brake or a wait stored by an earlier run applies. If so, recipients are sent one
+    /// at a time until the provider accepts one.
     pub(super) is_braked: bool,
-    /// The provider was proved to refuse every recipient, and the refused recipients were reopened.
+    /// Whether the provider was proved to refuse every recipient, so that the refused recipients
+    /// were reopened.
     pub(super) is_proved: bool,
     /// Suppressions that are not recorded yet, because the refusals may still prove to be the
     /// provider's fault.
     pub(super) to_learn: Vec<(RowNumber, LedgerSuppression)>,
-    /// The provider has temporarily refused recipients of this execution.
+    /// Whether the provider has temporarily refused recipients of this execution.
     puts_off: bool,
     pub(super) trust: Trust,
     /// When to ask the ledger again for due retries that it did not show yet.

@@ -64,7 +64,8 @@ pub(super) struct Trust {
     /// The value stored in the ledger.
     kept: Shown,
     singles: u64,
-    /// The last request ended without an answer, so the next request is a trial again.
+    /// Whether a request has ended without an answer and nothing has been accepted since. If so,
+    /// the next request is a trial again.
     has_unknown: bool,
     /// The account's own limit of recipients per request.
     most: Option<u64>,

@@ -50,8 +50,8 @@ pub(super) fn prove(
             let missing = reached.saturating_sub(counted.reached);
             refuse(
                 format!(
-                    "its newest report, {}, is gone: it named {reached} recipients who were reached or may have been; {left} and names {} of them, so \
-                     that {missing} are missing",
+                    "its newest report, {}, is gone ({left}): it listed {reached} recipients as reached or possibly reached, and the reports left \
+                     list {} of them, so that {missing} are missing",
                     name(&reports.place(mark.number)),
                     counted.reached
                 ),
@@ -64,8 +64,8 @@ pub(super) fn prove(
         {
             refuse(
                 format!(
-                    "its report {} is not as it was written: it had {} rows and has {}; it named {} recipients who were reached or may have been and names \
-                 {}, so that {} are missing",
+                    "its report {} is not as it was written: it had {} rows and has {}; it listed {} recipients as reached or possibly reached and \
+                 now lists {}, so that {} are missing",
                     name(&reports.place(number)),
                     mark.rows,
                     counted.rows,
