@@ -178,7 +178,7 @@ pub const OF_PROVIDERS: &[ProviderKey] = &[
             "Whether to compress requests, for accounts in which Twilio has enabled this.",
         ),
     ),
-    of(&["postmark"], key("stream", "\"broadcast\"", "outbound", "The message stream.")),
+    of(&["postmark"], key("stream", "\"broadcast\"", "outbound", "The Postmark message stream.")),
     of(
         &["postmark"],
         key(

@@ -94,7 +94,7 @@ impl Place {
             }
             (Err(_), Content::Foreign) => {
                 return eprintln_quietly(&format!(
-                    "mailbatch: {}: what lies there is no report, so it was not replaced; this command ended before it could write one",
+                    "mailbatch: {}: what lies there is no report of mailbatch, so the file was kept; this command ended without writing its report",
                     self.typed.shown()
                 ));
             }

@@ -8,7 +8,7 @@ use crate::model::error::Result;
 use crate::model::exit::Exit;
 use crate::run::context::Context;
 
-/// Does `work`. If `wanted`, the web endpoint runs meanwhile.
+/// Runs `work`, with the web endpoint running at the same time if `wanted`.
 pub(crate) async fn beside(
     context: &Context,
     ledger: &Arc<dyn Ledger>,

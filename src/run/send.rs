@@ -26,7 +26,7 @@ use crate::run::verdict::ClosingOptions;
 use crate::suppression::Suppressions;
 
 impl SendRequest<'_> {
-    /// Sends the message. The web endpoint runs meanwhile if requested.
+    /// Sends the message. If requested, the web endpoint runs at the same time.
     pub(crate) async fn send(
         &self,
         ledger: Arc<dyn Ledger>,

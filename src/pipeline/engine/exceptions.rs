@@ -59,9 +59,9 @@ impl Trouble {
 /// Who a refusal applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefusedFor {
-    /// The refusal applies only to this domain or recipient, which is proved.
+    /// The cause is this domain or recipient, which is proved.
     Recipient,
-    /// Not known until another recipient has been tried.
+    /// The cause is not known until another recipient has been tried.
     Unclear,
     Provider,
 }

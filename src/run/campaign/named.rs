@@ -171,7 +171,7 @@ fn refuse_as_new(name: &str) -> Result<()> {
         };
         if !is_joining(*c) || !(is_foreign(place.checked_sub(1)) || is_foreign(Some(place + 1))) {
             return Err(Error::usage(format!("the campaign name contains an invisible character, U+{:04X}", u32::from(*c)))
-                .hint("write it without the character: a different name that looks the same would send to all of these people again"));
+                .hint("write the name without this character: two names that look the same are two campaigns, and both would send to all of these people"));
         }
     }
     Ok(())
