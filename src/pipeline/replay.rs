@@ -99,7 +99,7 @@ pub(crate) async fn replay(
     if idempotency_key(&source.run, configured, &jobs, batch.claimed_at, &source.secret)
         != batch.key
     {
-        return refused("the request would differ from the one sent before: the provider's configuration or the mailbatch version has changed since".into());
+        return refused("the request would not be the same as the one sent before: the provider's configuration or the mailbatch version has changed since".into());
     }
     let head = &source.run.head;
     let holds = |pause: &Pause| {
