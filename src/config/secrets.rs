@@ -42,8 +42,10 @@ impl Secrets {
 
     fn command(&self, key: &str, value: &toml::Value) -> Result<String> {
         let wrong = || {
-            Error::usage(format!("{key}: command must be a string or a list of strings"))
-                .hint("write { command = \"pass show relay\" }")
+            Error::usage(format!(
+                "{key}: command is neither a text nor a list of texts (strings in quotes)"
+            ))
+            .hint("write { command = \"pass show relay\" }")
         };
         let mut command = match value {
             toml::Value::String(line) if !line.trim().is_empty() => {

@@ -65,7 +65,7 @@ pub(crate) fn agreed_to_guesses(context: &Context, lists: &Lists) -> Result<bool
         let reader = Lists::open(source, name, &options)?;
         let Some(guess) = reader.guess() else { continue };
         if !context.ask(&format!(
-            "{name} {}\nis this text correct, and may it be mailed like this?",
+            "{name} {}\nis the text right, and may it be mailed like this?",
             guess.message()
         )) {
             return Err(Error::refused(format!("{name}: the encoding of the list is not known"))
