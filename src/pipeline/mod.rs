@@ -97,7 +97,7 @@ pub(crate) struct Limits {
 /// The inputs of an execution of a run.
 pub(crate) struct Parts {
     pub ledger: Arc<dyn Ledger>,
-    /// Never empty. The plan may choose any of these providers for a recipient.
+    /// The providers, at least one. The plan may choose any of them for a recipient.
     pub configured: Vec<ConfiguredProvider>,
     /// The providers that take over from a failing one, in this order, as indices into
     /// `configured`.

@@ -61,7 +61,7 @@ pub(super) struct Trust {
     subject: String,
     takes_batches: bool,
     shown: Shown,
-    /// The value stored in the ledger.
+    /// The value of `shown` that the ledger has stored.
     kept: Shown,
     singles: u64,
     /// Whether a request has ended without an answer and nothing has been accepted since. If so,

@@ -10,7 +10,8 @@ use crate::model::error::Result;
 use crate::model::outcome::Outcome;
 use crate::run::context::Context;
 
-/// The date placeholders, each with the form of its value: `0` is any digit.
+/// The date placeholders, each with an example of the form of its value, in which `0` means any
+/// digit.
 const SIGNS: [(&str, &str); 3] =
     [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
 
