@@ -1,7 +1,6 @@
-//! Limits of the templates of one row: how much text they may produce, and how much work they may
-//! do.
+//! Limits how much text the templates of one row may produce, and how much work they may do.
 //!
-//! Both are counted in bytes instead of time, so that a row that renders on one machine renders on
+//! Both are counted in bytes and not in time, so a template that renders on one machine renders on
 //! every machine. [`super::counted`] does the counting.
 
 use std::cell::{Cell, RefCell};
@@ -10,26 +9,28 @@ use std::io;
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind};
 
-/// The most text in bytes that one template may produce for one row, including intermediate values.
+/// The maximum text in bytes that one template may produce for one row, including intermediate
+/// values.
 pub(crate) const MOST: usize = 64 << 20;
-/// The most text in bytes that it may read: about a second of work.
+/// The maximum text in bytes that one template may read for one row: about a second of work.
 const MOST_LOOKED_AT: usize = 1 << 30;
-/// The deepest nesting of lists.
+/// The maximum nesting depth of lists and maps.
 pub(super) const DEEPEST: usize = 64;
 
-/// A limit that a row exceeded.
+/// A limit that a template exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Exceeded {
     #[error("it produces more than {} MiB of text for one row", MOST >> 20)]
     Text,
     #[error("it takes more than a second's work for one row")]
     Work,
-    #[error("its lists lie more than {DEEPEST} deep in each other")]
+    #[error("its lists are nested more than {DEEPEST} levels deep in each other")]
     Depth,
 }
 
 impl Exceeded {
-    /// The exceeded limit that caused an error of the template engine, if one did.
+    /// Returns the exceeded limit that caused this template engine error; `None` if it has another
+    /// cause.
     pub(crate) fn behind(error: &Error) -> Option<Self> {
         if error.kind() == ErrorKind::OutOfFuel {
             return Some(Self::Work);
@@ -63,7 +64,8 @@ struct Spent {
 }
 
 thread_local! {
-    /// What the template that this thread is rendering has used; a thread renders one at a time.
+    /// The usage counters of the template that this thread is rendering. A thread renders one
+    /// template at a time.
     static SPENT: Spent = const { Spent { made: Cell::new(0), looked_at: Cell::new(0), factors: RefCell::new(Vec::new()) } };
 }
 
@@ -76,14 +78,14 @@ pub(crate) fn begin() {
     });
 }
 
-/// Leaves a template only this many bytes to read.
+/// Resets the counters and reduces the text that a template may still read to this many bytes.
 #[cfg(test)]
 pub(super) fn leave(bytes: usize) {
     begin();
     SPENT.with(|spent| spent.looked_at.set(MOST_LOOKED_AT - bytes));
 }
 
-/// Counts text before it is produced.
+/// Adds to the amount of produced text. Called before the text is produced.
 pub(crate) fn make(bytes: usize) -> Result<(), Exceeded> {
     SPENT.with(|spent| {
         let made = spent.made.get().saturating_add(bytes);
@@ -92,7 +94,7 @@ pub(crate) fn make(bytes: usize) -> Result<(), Exceeded> {
     })
 }
 
-/// Counts text before it is read.
+/// Adds to the amount of text read. Called before the text is read.
 pub(super) fn look_at(bytes: usize) -> Result<(), Exceeded> {
     SPENT.with(|spent| {
         let looked_at = spent.looked_at.get().saturating_add(bytes);
@@ -101,18 +103,18 @@ pub(super) fn look_at(bytes: usize) -> Result<(), Exceeded> {
     })
 }
 
-/// Keeps the left operand of a multiplication until the right operand has been evaluated.
+/// Stores the left operand of a multiplication until its right operand has been evaluated.
 pub(super) fn push_factor(value: Value) {
     SPENT.with(|spent| spent.factors.borrow_mut().push(value));
 }
 
-/// The left operand that was kept last.
+/// Removes and returns the left operand that was stored last.
 pub(super) fn pop_factor() -> Option<Value> {
     SPENT.with(|spent| spent.factors.borrow_mut().pop())
 }
 
-/// The number of instructions that a template may run, if its captured blocks have stretches of
-/// plain text of at most this many bytes.
+/// Returns the maximum number of engine instructions for a template. `longest_kept` is the length
+/// in bytes of its longest plain text inside a captured block.
 pub(crate) fn fuel(longest_kept: usize) -> u64 {
     const FUEL: u64 = 1_000_000;
     FUEL.min((4 * MOST / longest_kept.max(1)) as u64)

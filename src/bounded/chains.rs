@@ -1,18 +1,18 @@
 //! Detects expressions with too many operators in a row. Each operator, filter, attribute, call and
-//! `elif` contains the one before it, and the template engine uses recursion for such nesting.
+//! `elif` contains the one before it, and the template engine handles this nesting by recursion.
 
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-/// The most operators, filters, attributes, calls and branches that may build on each other. The
+/// The maximum number of operators, filters, attributes, calls and branches in one chain. The
 /// number of elements in a list is not limited.
 pub(crate) const LONGEST: usize = 1_000;
 
-/// The operators that are words.
+/// The operators that are written as words.
 const OPERATORS: [&str; 7] = ["not", "and", "or", "if", "else", "in", "is"];
 
-/// The offset at which a template, or a single expression, exceeds [`LONGEST`]; `None` if it does
-/// not.
+/// Returns the offset at which a template, or a single expression, exceeds [`LONGEST`]. Returns
+/// `None` if it does not exceed it.
 pub(crate) fn too_long(source: &str, is_expression: bool) -> Option<usize> {
     let tokens: Vec<(Token<'_>, Span)> =
         tokenize(source, is_expression, SyntaxConfig::default()).map_while(Result::ok).collect();
@@ -73,12 +73,13 @@ impl Row {
     }
 }
 
-/// The number of branches of each open `if`, including those of the surrounding ones.
+/// The number of branches of each open `if`, plus those of the `if` blocks around it.
 #[derive(Default)]
 struct Branches(Vec<usize>);
 
 impl Branches {
-    /// Updates the counts for a tag that begins with `word`, and returns the current one.
+    /// Updates the counts for a tag that begins with `word`. Returns the count of the innermost
+    /// open `if`.
     fn after(&mut self, word: &str) -> usize {
         let around = self.0.last().copied().unwrap_or_default();
         match word {
@@ -103,8 +104,8 @@ mod tests {
 
     use super::*;
 
-    /// Expressions with a part that is repeated up to [`LONGEST`] times, and the greatest allowed
-    /// number.
+    /// Returns expressions, each with a part to repeat, and the number of repetitions that is just
+    /// allowed.
     fn rows() -> Vec<(&'static str, &'static str, &'static str, usize)> {
         vec![
             ("{{ 1", "|string", " }}", LONGEST),
@@ -121,7 +122,7 @@ mod tests {
             ("{{ ", "-", "1 }}", LONGEST),
             ("{{ ", "1 if 1 else ", "1 }}", LONGEST / 2),
             ("{{ (1", " + 1", ")|string }}", LONGEST - 2),
-            // The name of the statement counts as an operator.
+            // The statement's name counts as an operator.
             ("{% if a", " and a", " %}{% endif %}", LONGEST - 1),
             ("{% if a %}", "{% elif a %}", "{% endif %}", LONGEST - 1),
             ("{% for a in b", "|list", " %}{% endfor %}", LONGEST - 1),

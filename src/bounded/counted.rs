@@ -1,10 +1,13 @@
-//! The filters and tests of the template engine, wrapped so that they count their input and output.
+//! Wraps the filters and tests of the template engine so that they count the text they read and
+//! produce.
 //!
-//! A filter that can produce much from little input estimates its output beforehand. A filter that
-//! compares, or works on each element, estimates what it reads. All others count their input and
-//! output. Operators are not filters; [`super::guarded`] adds one of the filters below to each. The
-//! engine would evaluate some sequences again at each use, for example mapped, reversed or sliced
-//! ones. They are evaluated once, and counted.
+//! A filter that can produce much text from little input estimates its output before it runs. A
+//! filter that compares elements, or works on each element, estimates how much it reads. All other
+//! filters count their input and output.
+//!
+//! Operators are not filters, so [`super::guarded`] applies one of the filters below to each
+//! operand. The engine would evaluate some lazy sequences again at each use, for example mapped,
+//! reversed or sliced ones. This module evaluates them once into a list, and counts the list.
 
 use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters, functions, tests};
@@ -14,7 +17,7 @@ use super::weight::{
     ELEMENT, MOST_ELEMENTS, bounded_depth, elements, size, weigh, weigh_for_order, write, written,
 };
 
-/// Filters that return their input and count it.
+/// Filters that count their input and return it unchanged.
 pub(super) const JOINED: &str = "_mb_joined";
 pub(super) const ADDED: &str = "_mb_added";
 pub(super) const FACTOR: &str = "_mb_factor";
@@ -24,21 +27,21 @@ pub(super) const COMPARED: &str = "_mb_compared";
 pub(super) const INDEXED: &str = "_mb_indexed";
 pub(super) const NESTED: &str = "_mb_nested";
 pub(super) const HELD: &str = "_mb_held";
-/// Evaluates a sequence into a list; returns everything else unchanged.
+/// The filter that evaluates a lazy sequence into a list. It returns any other value unchanged.
 pub(super) const LISTED: &str = "_mb_listed";
-/// Refuses an empty argument list.
+/// The filter that refuses an empty argument list.
 pub(super) const SOME: &str = "_mb_some";
 
-/// The check of a filter's arguments before it runs.
+/// Counts a filter's arguments before the filter runs.
 type Before = fn(&[Value]) -> Result<(), Exceeded>;
 
-/// An additional check of a filter's arguments, for example that none is missing.
+/// Checks a filter's arguments in addition to counting, for example that none is missing.
 pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
 
-/// Converts a filter's result, given its arguments.
+/// Converts a filter's result. It also receives the filter's arguments.
 pub(crate) type Made = fn(&State<'_, '_>, &str, &[Value], Value) -> Value;
 
-/// What the renderer adds around each filter of the engine.
+/// The functions that the renderer runs before and after each filter of the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Around {
     pub(crate) check: Check,
@@ -46,11 +49,11 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    /// Adds nothing.
+    /// Runs nothing before or after a filter.
     pub(crate) const NOTHING: Self = Self { check: |_, _, _| Ok(()), made: |_, _, _, made| made };
 }
 
-/// Adds the counting filters to an environment, and wraps the engine's filters so that they count.
+/// Adds the counting filters to an environment, and wraps the engine's own filters and tests.
 pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     pass(env, JOINED, write);
     pass(env, ADDED, |value| make(size(value)?));
@@ -71,7 +74,9 @@ pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     env.add_filter(SOME, |value: Value| {
         weigh(&value)?;
         match value.len() {
-            Some(0) => Err(Error::new(ErrorKind::MissingArgument, "no value to choose from")),
+            Some(0) => {
+                Err(Error::new(ErrorKind::MissingArgument, "cycle needs at least one value"))
+            }
             _ => Ok(value),
         }
     });
@@ -83,8 +88,8 @@ pub(crate) fn install(env: &mut Environment<'static>, around: Around) {
     count_tests(env);
 }
 
-/// Adds a filter that counts a value and returns it. It refuses an undefined value, like the
-/// operator.
+/// Adds a filter that counts a value and returns it. Like the operator, the filter refuses an
+/// undefined value.
 fn pass(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -93,7 +98,8 @@ fn pass(
     env.add_filter(name, move |value: Value| count(&value).map(|()| value).map_err(Error::from));
 }
 
-/// The same, but accepts an undefined value: the operator then reports its name.
+/// Like [`pass`], but the filter accepts an undefined value, so that the operator reports the
+/// value's name.
 fn pass_all(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -105,7 +111,7 @@ fn pass_all(
     });
 }
 
-/// Counts a multiplication, given its right operand.
+/// Counts the result of a multiplication, given its right operand.
 fn times(right: &Value) -> Result<(), Exceeded> {
     let left = pop_factor().unwrap_or_default();
     let times = |text: &Value, count: &Value| {
@@ -117,8 +123,8 @@ fn times(right: &Value) -> Result<(), Exceeded> {
     if times(&left, right).max(times(right, &left)) > MOST { Err(Exceeded::Text) } else { Ok(()) }
 }
 
-/// Counts the value before a subscript: the engine steps through the characters of a text, or the
-/// elements of an iterable, up to the index.
+/// Counts the value before a subscript, because the engine steps through the characters of a text,
+/// or the elements of an iterable, up to the index.
 fn indexed(value: &Value) -> Result<(), Exceeded> {
     match value.kind() {
         ValueKind::String | ValueKind::Bytes | ValueKind::Iterable => look_at(size(value)?),
@@ -126,7 +132,8 @@ fn indexed(value: &Value) -> Result<(), Exceeded> {
     }
 }
 
-/// Evaluates a lazy sequence, which the engine would evaluate again at each use.
+/// Evaluates a lazy sequence into a list, because the engine would evaluate the sequence again at
+/// each use.
 fn worked_out(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
     if value.kind() == ValueKind::Iterable { filters::list(state, value) } else { Ok(value) }
 }
@@ -158,8 +165,8 @@ fn count_filters(env: &mut Environment<'static>, around: Around) {
     wrap(env, "count", (|_| Ok(()), around), |env, inner| env.add_filter(inner, filters::length));
 }
 
-/// Wraps each test that reads a whole text or list, so that it counts its arguments. Filters such
-/// as `select` run tests by name, so these are counted too.
+/// Wraps each test that reads a whole text or list, so that the test counts its arguments. Filters
+/// such as `select` run tests by name, so they use the wrapped tests too.
 fn count_tests(env: &mut Environment<'static>) {
     macro_rules! count {
         ($($test:ident: $($name:literal)*;)*) => {
@@ -201,7 +208,7 @@ fn count_test(
     );
 }
 
-/// Wraps a function that stores its arguments, so that it checks their nesting depth.
+/// Wraps a function that stores its arguments, so that their nesting depth is checked.
 fn hold(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -220,30 +227,31 @@ fn hold(
     );
 }
 
-/// Filters that read nested lists, and those that create them.
+/// Filters that read or create nested lists.
 const DEEP: [&str; 10] =
     ["sum", "join", "string", "pprint", "tojson", "batch", "slice", "zip", "items", "replace"];
 
-/// Counts a text that is split into its characters, lines or words.
+/// Counts the parts of a text that a filter splits into characters, lines or words.
 fn spread(args: &[Value]) -> Result<(), Exceeded> {
     args.first()
         .and_then(Value::as_str)
         .map_or(Ok(()), |text| make(text.len().saturating_mul(ELEMENT)))
 }
 
-/// Counts a trim: each character at an end is compared with each character to remove.
+/// Counts a trim, which compares each character at an end with each character to remove.
 fn trimmed(args: &[Value]) -> Result<(), Exceeded> {
     let [text, characters, ..] = args else { return Ok(()) };
     look_at(size(text)?.saturating_mul(size(characters)?))
 }
 
-/// Counts a sort: elements are compared with each other.
+/// Counts a sort, which compares the elements with each other.
 fn ordered(args: &[Value]) -> Result<(), Exceeded> {
     args.first().map_or(Ok(()), weigh_for_order)?;
     for_each(args)
 }
 
-/// Counts work for each element: following an attribute path, or reading an argument.
+/// Counts the work of a filter that follows an attribute path, or reads an argument, for each
+/// element.
 fn for_each(args: &[Value]) -> Result<(), Exceeded> {
     spread(args)?;
     let [list, how @ ..] = args else { return Ok(()) };
@@ -251,7 +259,7 @@ fn for_each(args: &[Value]) -> Result<(), Exceeded> {
     look_at(elements(list)?.saturating_mul(texts))
 }
 
-/// The bytes of a string argument, or of all string values among named arguments.
+/// Returns the length in bytes of a string argument, or of all strings among named arguments.
 fn texts(arg: &Value) -> usize {
     let bytes = |value: &Value| value.as_bytes().map_or(0, <[u8]>::len);
     if !arg.is_kwargs() {
@@ -261,7 +269,7 @@ fn texts(arg: &Value) -> usize {
     names.filter_map(|name| Some(bytes(&arg.get_item(&name).ok()?))).fold(0, usize::saturating_add)
 }
 
-/// Counts a sum that starts with a text or a list: each step creates a longer one.
+/// Counts a sum. If it starts with a text or a list, each step creates a longer one.
 fn summed(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let named = |arg: &Value| arg.is_kwargs().then(|| arg.get_attr("start").ok()).flatten();
@@ -300,7 +308,7 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     let [format, values @ ..] = args else { return Ok(()) };
     let text = format.as_str().unwrap_or_default();
     let starred = if text.contains('*') { largest(values) } else { 0 };
-    // The engine cannot format a number with more digits.
+    // The engine cannot format a number to more places than this.
     if numbers(text).chain([starred]).any(|places| places > usize::from(u16::MAX)) {
         return Err(Exceeded::Text);
     }
@@ -309,8 +317,8 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     make(widths.saturating_add(given.saturating_mul(2)))
 }
 
-/// Wraps a filter so that it counts its input and output. `add` adds the original under another
-/// name; `before` and `around` run before it.
+/// Wraps a filter so that it counts its input and output. `add` registers the original filter under
+/// another name. `before` and the check in `around` run before the original filter.
 fn wrap(
     env: &mut Environment<'static>,
     name: &'static str,
@@ -343,14 +351,15 @@ fn wrap(
     );
 }
 
-/// Merges chained maps, because the engine would search one after the other for each name.
+/// Merges chained maps into one, because the engine would search them one after another for each
+/// name.
 fn merged(maps: &Value) -> Result<Value, Error> {
     let names = maps.try_iter()?;
     let pairs = names.map(|name| Ok((name.clone(), maps.get_item(&name)?)));
     Ok(Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?))
 }
 
-/// Escaping can make a text six times as long.
+/// Counts an escaped text, which can be six times as long as the original.
 fn escaped(args: &[Value]) -> Result<(), Exceeded> {
     args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(6)))
 }
@@ -361,7 +370,7 @@ fn json(args: &[Value]) -> Result<(), Exceeded> {
     make(written(value)?.saturating_mul(6).saturating_mul(1 + largest(how)))
 }
 
-/// Counts the elements of a list with a separator between them.
+/// Counts the text of a list's elements with a separator between them.
 fn joined(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let between = how.first().filter(|value| !value.is_kwargs()).map_or(Ok(0), written)?;
@@ -382,13 +391,13 @@ fn joined(args: &[Value]) -> Result<(), Exceeded> {
     make(bytes)
 }
 
-/// Counts the parts that a list is cut into, or the elements in each part.
+/// Counts the parts that a list is divided into, or the elements in each part.
 fn few(args: &[Value]) -> Result<(), Exceeded> {
     let count = largest(args.get(1..).unwrap_or_default());
     if count > MOST_ELEMENTS { Err(Exceeded::Text) } else { make(count.saturating_mul(ELEMENT)) }
 }
 
-/// The largest number among the arguments, including named ones.
+/// Returns the largest number among the arguments, including named arguments.
 fn largest(args: &[Value]) -> usize {
     let named = |arg: &Value| {
         arg.try_iter()
@@ -403,7 +412,7 @@ fn largest(args: &[Value]) -> usize {
         .unwrap_or_default()
 }
 
-/// The numbers in a text; a number that is too large counts as the largest.
+/// Returns the numbers in a text. A number too large for `usize` becomes `usize::MAX`.
 fn numbers(text: &str) -> impl Iterator<Item = usize> + '_ {
     text.split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())

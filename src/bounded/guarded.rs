@@ -1,11 +1,11 @@
-//! Adds checks to a template where text can grow disproportionately, or a large value is read,
-//! without a filter: `~`, `+`, `*`, `in`, comparisons, subscripts, slices, nested lists, arguments
-//! of loops.
+//! Adds checks to a template wherever text can grow fast, or a large value is read, without a
+//! filter: at `~`, `+`, `*`, `in`, comparisons, subscripts, slices, nested lists, and arguments of
+//! loops.
 //!
-//! The engine counts instructions, but a single instruction can double a text. So each operand of
-//! such an operator passes through a filter of [`super::counted`], which counts it and returns it.
-//! Nothing else changes: line breaks stay where they are, and every position in the new text maps
-//! to one in the original.
+//! The engine counts instructions, but a single instruction can double a text. Each operand of
+//! these operators therefore passes through a filter of [`super::counted`], which counts the
+//! operand and returns it. Line breaks do not move, and every position in the new text maps to a
+//! position in the original.
 
 use std::ops::Range;
 
@@ -14,22 +14,22 @@ use minijinja::syntax::SyntaxConfig;
 
 mod reader;
 
-/// The error for a template that the engine accepts without the checks, but not with them.
-pub(crate) const TOO_DEEP: &str = "its brackets lie too deep in each other to limit its work";
+/// The error for a template that the engine accepts without the added checks but refuses with them.
+pub(crate) const TOO_DEEP: &str = "its brackets lie too deep: use fewer levels of nested brackets";
 
 /// A template with added checks.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     pub(crate) text: String,
-    /// The inserted pieces in order: their positions in the new text, and their lengths.
+    /// The positions in the new text and the lengths of the inserted pieces, in order.
     inserted: Vec<(usize, usize)>,
-    /// The longest stretch of plain text, in bytes, inside a macro or another block whose output is
-    /// captured.
+    /// The length in bytes of the longest plain text inside a macro or another block whose output
+    /// is captured.
     pub(crate) longest_kept: usize,
 }
 
 impl Guarded {
-    /// Adds checks to a template, or to a single expression. `None` if the text is invalid.
+    /// Adds checks to a template, or to a single expression. Returns `None` if the text is invalid.
     pub(crate) fn of(source: &str, is_expression: bool) -> Option<Self> {
         let tokens: Vec<(Token<'_>, Span)> =
             tokenize(source, is_expression, SyntaxConfig::default())
@@ -55,7 +55,7 @@ impl Guarded {
         Some(guarded)
     }
 
-    /// Maps a range of the new text to the original text.
+    /// Converts a range of the new text to the corresponding range of the original text.
     pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
         self.place(range.start)..self.place(range.end)
     }
@@ -89,7 +89,7 @@ fn longest_kept(tokens: &[(Token<'_>, Span)]) -> usize {
     longest
 }
 
-/// Whether the tag that begins here contains a `=`.
+/// Returns whether this tag contains a `=`.
 fn is_assignment(tokens: &[(Token<'_>, Span)]) -> bool {
     tokens
         .iter()
@@ -183,7 +183,7 @@ mod tests {
             "{{ -",
             "{{ a[b.1:",
         ] {
-            // The engine itself reports the error.
+            // The text is invalid, so the engine itself reports the error.
             let _ = Guarded::of(unfinished, false);
         }
         for bracket in ["(", "[", "{", "a[", "f(", "-("] {

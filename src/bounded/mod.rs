@@ -1,5 +1,5 @@
-//! Templates and expressions with limits: the text and work for one row are counted, whatever the
-//! template and the row contain.
+//! Renders templates and expressions with limits: this module counts the text and the work for each
+//! row.
 
 pub(crate) mod allowance;
 pub(crate) mod chains;

@@ -1,7 +1,7 @@
-//! The sizes of values, and the cost of reading them.
+//! Computes the sizes of values and the cost of reading them.
 //!
-//! Every function here that reads a value counts each element it visits, so that the check itself
-//! stays within the limits.
+//! Every function here counts each element that it visits, so the measurement itself stays within
+//! the limits.
 
 use std::fmt::{self, Write as _};
 
@@ -9,16 +9,17 @@ use minijinja::value::{Value, ValueKind};
 
 use super::allowance::{DEEPEST, Exceeded, MOST, look_at, make};
 
-/// The most elements of a sequence.
+/// The maximum number of elements of a sequence.
 pub(super) const MOST_ELEMENTS: usize = 1 << 20;
 /// The approximate size of an element of a sequence, in bytes.
 pub(super) const ELEMENT: usize = 32;
 /// The cost of comparing an element, as bytes of text that could be read in the same time.
 const VISIT: usize = 64;
-/// A nested list counts as at least this many elements.
+/// The minimum number of elements that a nested list counts as.
 const FOR_EACH_LIST: usize = 16;
 
-/// The approximate size of a value in bytes: its text, or its elements without their contents.
+/// Returns the approximate size of a value in bytes: its text, or its elements without their
+/// contents.
 pub(super) fn size(value: &Value) -> Result<usize, Exceeded> {
     if let Some(bytes) = value.as_bytes() {
         return Ok(bytes.len());
@@ -31,8 +32,8 @@ pub(super) fn size(value: &Value) -> Result<usize, Exceeded> {
     }
 }
 
-/// The number of elements. If a sequence does not know its length, the elements are counted, up to
-/// the limit.
+/// Returns the number of elements of a value. If a sequence does not know its length, this function
+/// steps through its elements, up to the limit.
 pub(super) fn elements(value: &Value) -> Result<usize, Exceeded> {
     if let Some(length) = value.len() {
         return Ok(length);
@@ -49,7 +50,7 @@ pub(super) fn elements(value: &Value) -> Result<usize, Exceeded> {
     Ok(count)
 }
 
-/// Accepts text up to a limit and discards it.
+/// A writer that counts text up to a limit and discards it.
 struct Counter {
     left: usize,
 }
@@ -61,7 +62,7 @@ impl fmt::Write for Counter {
     }
 }
 
-/// The length of a value's text form.
+/// Returns the length in bytes of a value's text form.
 pub(super) fn written(value: &Value) -> Result<usize, Exceeded> {
     if let Some(text) = value.as_str() {
         return Ok(text.len());
@@ -73,27 +74,26 @@ pub(super) fn written(value: &Value) -> Result<usize, Exceeded> {
     Ok(MOST - counter.left)
 }
 
-/// Counts a value that is about to be written.
+/// Counts a value before it is written.
 pub(crate) fn write(value: &Value) -> Result<(), Exceeded> {
     make(written(value)?)
 }
 
 /// Returns an error if lists and maps are nested too deeply, or contain too many elements in total.
-/// The engine follows the nesting to its end, and visits a shared value once for each place that
-/// contains it.
+/// The engine follows all nesting, and visits a shared value again in each place that contains it.
 pub(super) fn bounded_depth(value: &Value) -> Result<(), Exceeded> {
     Walk { visit: ELEMENT, per_byte: 0, times: 1, nested: 0, bytes: 0 }.through(value, DEEPEST)
 }
 
-/// Counts a value that is about to be compared: every text and element in it.
+/// Counts every text and element of a value before the value is compared.
 pub(super) fn weigh(value: &Value) -> Result<usize, Exceeded> {
     let mut walk = Walk { visit: VISIT, per_byte: 1, times: 1, nested: 0, bytes: 0 };
     walk.through(value, DEEPEST)?;
     Ok(walk.bytes)
 }
 
-/// Counts a sequence that is about to be sorted. Each element is compared about as often as the
-/// number of elements has binary digits; texts are compared character by character, ignoring case.
+/// Counts a sequence before it is sorted. A sort compares each element about log2(n) times. It
+/// compares texts character by character, ignoring case.
 pub(super) fn weigh_for_order(value: &Value) -> Result<(), Exceeded> {
     const PER_CHARACTER: usize = 8;
     let digits = usize::BITS - elements(value)?.leading_zeros();
@@ -102,15 +102,15 @@ pub(super) fn weigh_for_order(value: &Value) -> Result<(), Exceeded> {
         .through(value, DEEPEST)
 }
 
-/// A traversal of a value and everything in it.
+/// The state of a traversal of a value and everything in it.
 struct Walk {
-    /// The cost of an element.
+    /// The cost of visiting an element.
     visit: usize,
-    /// The cost of a byte of text; 0 if texts are not read.
+    /// The cost of a byte of text; 0 if the traversal does not read texts.
     per_byte: usize,
-    /// How often each element is visited.
+    /// The number of times each element is visited.
     times: usize,
-    /// The number of elements so far below the outermost list.
+    /// The number of visited elements below the outermost list.
     nested: usize,
     /// The total cost so far.
     bytes: usize,
@@ -123,7 +123,7 @@ impl Walk {
         look_at(bytes)
     }
 
-    /// Visits a value; `left` is how many more levels of nesting are allowed.
+    /// Visits a value. `left` is the number of nesting levels still allowed.
     fn through(&mut self, value: &Value, left: usize) -> Result<(), Exceeded> {
         if let Some(bytes) = value.as_bytes() {
             return self.count(bytes.len().saturating_mul(self.per_byte));
@@ -146,7 +146,7 @@ impl Walk {
                 return Err(Exceeded::Work);
             }
             if is_map {
-                // A key is read to find its value.
+                // Looking up a value reads its key.
                 self.count(item.as_bytes().map_or(0, <[u8]>::len))?;
                 self.through(&value.get_item(&item).unwrap_or_default(), left)?;
             }

@@ -1,14 +1,15 @@
-//! Whether the domain of a signature is aligned with the domain of From, as DMARC requires (RFC
-//! 9989).
+//! Decides whether the domain of a signature is aligned with the domain of From, as DMARC requires
+//! (RFC 9989).
 
-/// Second-level labels below which organizations register domains in many countries, as in `co.uk`.
+/// Second-level labels under which many countries register domains of organizations, as in `co.uk`.
 const PUBLIC: [&str; 18] = [
     "ac", "co", "com", "edu", "go", "gob", "gov", "id", "ltd", "me", "mil", "ne", "net", "nom",
     "or", "org", "plc", "sch",
 ];
 
-/// Whether two domains, in lowercase ASCII, belong to the same organization. This is DMARC's
-/// relaxed alignment, decided from the names alone. Returns true if only DNS could decide.
+/// Returns whether two domains belong to the same organization, as in DMARC's relaxed alignment.
+/// Both must be in lowercase ASCII. The function compares the names only, and returns true if only
+/// DNS could decide.
 pub(crate) fn is_aligned(from: &str, signed: &str) -> bool {
     let common = from
         .rsplit('.')
@@ -18,7 +19,8 @@ pub(crate) fn is_aligned(from: &str, signed: &str) -> bool {
         .collect::<Vec<_>>();
     match common.as_slice() {
         [] => false,
-        // Only the last label is the same, so only equal names such as `localhost` are aligned.
+        // The domains share only the last label, so they are aligned only if they are equal, such
+        // as `localhost`.
         [_] => from == signed,
         [top, second] => from == signed || !(top.len() == 2 && PUBLIC.contains(second)),
         _ => true,

@@ -1,11 +1,11 @@
-//! The relaxed canonical form of headers and bodies (RFC 6376 sections 3.4.2 and 3.4.4).
+//! Converts headers and bodies to the relaxed canonical form (RFC 6376 sections 3.4.2 and 3.4.4).
 
 use ring::digest::{Context, Digest, SHA256};
 
-/// The number of bytes that are compared in one step. The loop over them has no branches, so that
-/// the compiler can use vector instructions.
+/// The number of bytes compared in one step. The loop over them has no branches, so the compiler
+/// can use vector instructions.
 const TOGETHER: usize = 64;
-/// The most bytes that are collected before they are hashed.
+/// The size in bytes of the buffer for text that has not been hashed yet.
 const PIECE: usize = 4096;
 
 /// Appends a header field in canonical form. `field` may be folded and has no line end. The name
@@ -29,13 +29,13 @@ pub(super) fn push_header(out: &mut Vec<u8>, field: &[u8]) {
     }
 }
 
-/// Returns the name of a header field, without changing its case.
+/// Returns the name of a header field without changing its case.
 pub(super) fn name_of(field: &[u8]) -> &[u8] {
     let colon = memchr::memchr(b':', field).unwrap_or(field.len());
     field[..colon].trim_ascii_end()
 }
 
-/// Returns the header fields of a message, in order and without their line ends, and its body.
+/// Splits a message into its header fields, in order and without their line ends, and its body.
 /// Lines must end in CRLF.
 pub(super) fn split(message: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let (head, body) = match memchr::memmem::find(message, b"\r\n\r\n") {
@@ -70,7 +70,7 @@ pub(super) fn body_hash(body: &[u8]) -> Digest {
     hash.finish()
 }
 
-/// Returns the body without empty lines at its end, and without the line end of its last line.
+/// Returns the body without the empty lines at its end and without its last line end.
 fn without_empty_end(mut body: &[u8]) -> &[u8] {
     loop {
         while let Some((b' ' | b'\t', before)) = body.split_last() {
@@ -83,8 +83,8 @@ fn without_empty_end(mut body: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a body is already in relaxed form: it has no tab, no two adjacent spaces, and no space
-/// at the end of a line. The last byte of `body` must not be white space.
+/// Returns whether a body is already in relaxed form: it has no tab, no two adjacent spaces, and no
+/// space at the end of a line. The last byte of `body` must not be white space.
 fn is_relaxed(body: &[u8]) -> bool {
     let is_changed = |byte: u8, next: u8| {
         u8::from(byte == b'\t')
@@ -101,7 +101,8 @@ fn hash_relaxed(hash: &mut Context, body: &[u8]) {
     let mut was_space = false;
     for &byte in body {
         if length == PIECE {
-            // The last byte is not hashed yet: a space is removed if a line end follows.
+            // The last byte is not hashed yet. If it is a space and a line end follows, it must be
+            // removed.
             hash.update(&piece[..PIECE - 1]);
             piece[0] = piece[PIECE - 1];
             length = 1;
@@ -123,7 +124,7 @@ pub(super) fn has_bare_ends(message: &[u8]) -> bool {
     message.first() == Some(&b'\n') || message.ends_with(b"\r") || any_pair(message, is_bare)
 }
 
-/// Returns the message with CRLF for every line end, as it is sent.
+/// Returns the message with every line end converted to CRLF.
 pub(super) fn with_crlf(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + message.len() / 32);
     let mut bytes = message.iter().copied().peekable();
@@ -140,7 +141,7 @@ pub(super) fn with_crlf(message: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Whether `is` returns 1 for any pair of adjacent bytes.
+/// Returns whether `is` returns 1 for any pair of adjacent bytes.
 fn any_pair(bytes: &[u8], is: impl Fn(u8, u8) -> u8) -> bool {
     let Some(behind_first) = bytes.get(1..) else { return false };
     let (first, _) = bytes.as_chunks::<TOGETHER>();
@@ -166,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the relaxed form of a body, line by line as the RFC describes it.
+    /// Returns the relaxed form of a body. It works line by line, as the RFC describes it.
     fn relaxed(body: &str) -> String {
         let mut lines: Vec<String> = body
             .split("\r\n")

@@ -1,4 +1,4 @@
-//! Reads and writes the few DER structures that keys need.
+//! Reads and writes the few DER structures that DKIM keys need.
 
 /// The object identifiers of the two key types: rsaEncryption (RFC 8017) and id-Ed25519 (RFC 8410).
 pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
@@ -11,7 +11,7 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
 /// Returns the value of the element at the beginning of `der`, and the bytes after the element.
-/// `None` if its tag is not `tag`, or if the element is invalid.
+/// Returns `None` if the element is invalid or has another tag than `tag`.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, length], rest) = der.split_first_chunk::<2>()?;
     if found != tag {
@@ -28,7 +28,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// Returns the algorithm of a private key in PKCS#8 (RFC 5958), and the key in its algorithm's own
+/// Splits a private key in PKCS#8 (RFC 5958) into its algorithm and the key in that algorithm's
 /// format.
 pub(super) fn private_key_info(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (info, _) = element(der, SEQUENCE)?;
@@ -53,7 +53,7 @@ pub(super) fn rsa_bits(der: &[u8]) -> Option<usize> {
 pub(super) fn rsa_public_key_info(key: &[u8]) -> Vec<u8> {
     const NULL: [u8; 2] = [0x05, 0];
     let algorithm = written(SEQUENCE, &[&written(OBJECT_IDENTIFIER, RSA)[..], &NULL].concat());
-    // The first byte is the number of unused bits in the last byte.
+    // The first byte is the number of unused bits in the last byte of the key.
     let key = written(BIT_STRING, &[&[0], key].concat());
     written(SEQUENCE, &[algorithm, key].concat())
 }

@@ -1,6 +1,6 @@
-//! Private keys for signing, in PEM: RSA in PKCS#8 or PKCS#1, Ed25519 in PKCS#8.
+//! Parses private keys for DKIM from PEM: RSA in PKCS#8 or PKCS#1, Ed25519 in PKCS#8.
 //!
-//! The rule it keeps: no error repeats any part of the key file.
+//! No error repeats any part of the key file.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use secrecy::zeroize::Zeroizing;
 use super::der;
 use crate::secret::Secret;
 
-/// The shortest and the longest RSA key, in bits. Receivers need not verify signatures of longer
-/// keys (RFC 8301), and many do not verify those of shorter keys.
+/// The allowed length of an RSA key, in bits. Receivers need not verify signatures of longer keys
+/// (RFC 8301), and many do not verify those of shorter keys.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
-const MAKE_ONE: &str = "make one: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out dkim.pem, or openssl genpkey -algorithm ed25519 -out dkim.pem";
+const MAKE_ONE: &str = "create a key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out dkim.pem, or openssl genpkey -algorithm ed25519 -out dkim.pem";
 
-/// Why a text is not a usable signing key.
+/// An error about a text that is not a usable signing key.
 #[derive(Debug)]
 pub(crate) struct Unfit {
     pub(crate) what: String,
@@ -30,7 +30,7 @@ fn unfit(what: impl Into<String>, hint: &'static str) -> Unfit {
     Unfit { what: what.into(), hint }
 }
 
-/// A private key.
+/// A private key for signing.
 pub(crate) enum Key {
     Rsa(RsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -49,25 +49,26 @@ impl Key {
         let mut private = sections.iter().filter(|section| section.label.ends_with("PRIVATE KEY"));
         let (Some(section), None) = (private.next(), private.next()) else {
             return Err(match (sections.len(), sections.first()) {
-                (_, None) => unfit("holds no key in PEM", MAKE_ONE),
+                (_, None) => unfit("holds no key in PEM format", MAKE_ONE),
                 (1, Some(section)) if section.label.ends_with("PUBLIC KEY") => unfit(
-                    "is a public key, which belongs into DNS",
-                    "name the private key that belongs to it",
+                    "is a public key, which belongs in DNS",
+                    "use the matching private key instead",
                 ),
-                (1, Some(section)) if section.label == "CERTIFICATE" => {
-                    unfit("is a certificate", "name the private key; DKIM needs no certificate")
-                }
-                (1, _) => unfit("holds no private key", MAKE_ONE),
+                (1, Some(section)) if section.label == "CERTIFICATE" => unfit(
+                    "is a certificate",
+                    "use a private key instead; DKIM needs no certificate",
+                ),
+                (1, _) => unfit("contains no private key", MAKE_ONE),
                 _ => unfit(
-                    "holds several keys, or none that is private",
-                    "keep the one private key that signs",
+                    "contains several private keys, or none",
+                    "keep only the private key for signing",
                 ),
             });
         };
         if section.is_encrypted || section.label == "ENCRYPTED PRIVATE KEY" {
             return Err(unfit(
                 "is encrypted",
-                "decrypt it into a file of mode 600: openssl pkey -in OLD -out NEW; or decrypt it by key = { command = \"...\" }",
+                "decrypt it into a file of mode 600: openssl pkey -in OLD -out NEW; or set key = { command = \"...\" } to a command that prints the decrypted key",
             ));
         }
         let der = section.der()?;
@@ -75,13 +76,13 @@ impl Key {
             "RSA PRIVATE KEY" => rsa(&der),
             "PRIVATE KEY" => pkcs8(&der),
             label => Err(unfit(
-                format!("is an {label}, which DKIM has no signature for"),
-                "write a key for RSA or Ed25519 in PKCS#8: openssl pkey -in OLD -out NEW converts one",
+                format!("is of type {label}, which DKIM does not support"),
+                "use an RSA or Ed25519 key in PKCS#8; to convert one: openssl pkey -in OLD -out NEW",
             )),
         }
     }
 
-    /// Returns the algorithm's name in `a=` and in the DNS record.
+    /// Returns the algorithm's name, as used in the tag `a=` and in the DNS record.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {
             Self::Rsa(_) => "rsa",
@@ -89,8 +90,8 @@ impl Key {
         }
     }
 
-    /// Signs header data. RSA signing hashes the data itself. For Ed25519 the data is hashed first,
-    /// and the hash is signed (RFC 8463 section 3).
+    /// Signs header data. RSA signing hashes the data itself. For Ed25519, this function hashes the
+    /// data first and signs the hash (RFC 8463 section 3).
     pub(super) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, ring::error::Unspecified> {
         match self {
             Self::Rsa(pair) => {
@@ -102,7 +103,7 @@ impl Key {
         }
     }
 
-    /// Returns the text of the DNS record with which receivers verify signatures.
+    /// Returns the text of the DNS record that receivers use to verify signatures.
     pub(super) fn record(&self) -> String {
         let public = match self {
             Self::Rsa(pair) => der::rsa_public_key_info(pair.public_key().as_ref()),
@@ -113,7 +114,7 @@ impl Key {
 }
 
 fn pkcs8(der: &[u8]) -> Result<Key, Unfit> {
-    let damaged = || unfit("is damaged: it is no private key in PKCS#8", MAKE_ONE);
+    let damaged = || unfit("is damaged: it is not a valid PKCS#8 private key", MAKE_ONE);
     let (algorithm, inner) = der::private_key_info(der).ok_or_else(damaged)?;
     match algorithm {
         der::RSA => rsa(inner),
@@ -125,12 +126,12 @@ fn pkcs8(der: &[u8]) -> Result<Key, Unfit> {
 }
 
 fn rsa(der: &[u8]) -> Result<Key, Unfit> {
-    let damaged = || unfit("is damaged: its numbers are not those of an RSA key", MAKE_ONE);
+    let damaged = || unfit("is damaged: it is not a valid RSA key", MAKE_ONE);
     let bits = der::rsa_bits(der).ok_or_else(damaged)?;
     if !RSA_BITS.contains(&bits) {
         return Err(unfit(
             format!(
-                "is an RSA key of {bits} bits; receivers want {} to {}",
+                "is an RSA key of {bits} bits; it must have {} to {} bits",
                 RSA_BITS.start(),
                 RSA_BITS.end()
             ),
@@ -140,7 +141,7 @@ fn rsa(der: &[u8]) -> Result<Key, Unfit> {
     RsaKeyPair::from_der(der).map(Key::Rsa).map_err(|_| damaged())
 }
 
-/// A PEM block between BEGIN and END.
+/// A PEM block: the lines from BEGIN to END.
 struct Section<'a> {
     label: &'a str,
     is_encrypted: bool,
@@ -151,12 +152,12 @@ impl Section<'_> {
     fn der(&self) -> Result<Zeroizing<Vec<u8>>, Unfit> {
         let text = Zeroizing::new(self.body.concat());
         BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| {
-            unfit("is damaged: between its BEGIN and END there is no base64", MAKE_ONE)
+            unfit("is damaged: the text between BEGIN and END is not base64", MAKE_ONE)
         })
     }
 }
 
-/// Returns the PEM blocks of a text. Text between the blocks is ignored.
+/// Splits a text into its PEM blocks. Text between the blocks is ignored.
 fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
     let marked = |line: &'_ str, word: &str| -> Option<std::ops::Range<usize>> {
         let label = line.strip_prefix("-----")?.strip_prefix(word)?.strip_suffix("-----")?;
@@ -171,10 +172,10 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
         } else if let Some(label) = marked(line, "END ") {
             match open.take() {
                 Some(section) if section.label == &line[label.clone()] => found.push(section),
-                _ => return Err(unfit("is damaged: an END without its BEGIN", MAKE_ONE)),
+                _ => return Err(unfit("is damaged: it has an END without its BEGIN", MAKE_ONE)),
             }
         } else if let Some(section) = &mut open {
-            // A header of RFC 1421. In practice only encrypted keys have such headers.
+            // The line is a header (RFC 1421). In practice only encrypted keys have such headers.
             if line.contains(':') {
                 section.is_encrypted |= line.contains("ENCRYPTED");
             } else {
@@ -183,7 +184,9 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
         }
     }
     match open {
-        Some(_) => Err(unfit("is cut off: a BEGIN without its END", "copy the file whole")),
+        Some(_) => {
+            Err(unfit("is cut off: it has a BEGIN without its END", "copy the whole file again"))
+        }
         None => Ok(found),
     }
 }
@@ -192,7 +195,7 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Unfit> {
 pub(super) mod tests {
     use super::*;
 
-    /// Keys generated only for these tests.
+    /// A key generated only for these tests.
     pub(crate) const RSA: &str = include_str!("../../tests/fixtures/dkim/rsa2048.pem");
     pub(crate) const RSA_PKCS1: &str = include_str!("../../tests/fixtures/dkim/rsa2048-pkcs1.pem");
     pub(crate) const ED25519: &str = include_str!("../../tests/fixtures/dkim/ed25519.pem");
@@ -250,7 +253,7 @@ pub(super) mod tests {
             assert!(error.what.contains(says), "{says}: {}", error.what);
             assert!(!error.hint.is_empty() && !error.what.contains("hunter2"));
         }
-        // Changes a number in the key so that it no longer matches the other numbers.
+        // Changes one number in the key, so that it no longer matches the other numbers.
         let mut lines: Vec<String> = RSA.lines().map(str::to_owned).collect();
         let line = lines[20].clone();
         lines[20] = line.chars().rev().collect();

@@ -1,8 +1,8 @@
-//! DKIM signatures (RFC 6376, RFC 8301, RFC 8463) with relaxed/relaxed canonicalization over the
-//! whole body.
+//! Signs messages with DKIM (RFC 6376, RFC 8301, RFC 8463). It uses relaxed/relaxed
+//! canonicalization and signs the whole body.
 //!
-//! The rules it keeps: the bytes that are signed are the bytes that are sent; adding another of the
-//! six headers in `OVERSIGNED` breaks the signature; no key is ever shown.
+//! The signed bytes are exactly the bytes that are sent. Adding another header with a name in
+//! `OVERSIGNED` breaks the signature. No key is ever shown.
 
 mod align;
 mod canonical;
@@ -16,13 +16,14 @@ use crate::model::error::{Error, Result};
 pub(crate) use align::is_aligned;
 pub(crate) use key::Key;
 
-/// Headers that `h=` names once more often than they occur in the message. Adding another such
-/// header then breaks the signature (RFC 6376 section 8.15).
+/// Headers that the tag `h=` names once more often than they occur in the message. Adding another
+/// such header then breaks the signature (RFC 6376 section 8.15).
 const OVERSIGNED: [&str; 6] =
     ["From", "To", "Subject", "Date", "List-Unsubscribe", "List-Unsubscribe-Post"];
 
-/// Headers that are not signed, in lowercase. Servers add them in transit, or remove them: headers
-/// that begin with `x-` may be instructions to a server.
+/// Names of headers that are not signed, in lowercase. Servers add or remove them in transit.
+/// Headers that begin with `x-` are not signed either, because they may be instructions to a
+/// server.
 const UNSIGNED: [&str; 7] = [
     "return-path",
     "received",
@@ -34,13 +35,13 @@ const UNSIGNED: [&str; 7] = [
 ];
 const UNSIGNED_PREFIXES: [&str; 3] = ["x-", "arc-", "resent-"];
 
-/// The most characters of a line in a signature.
+/// The maximum length of a line in a signature.
 const LINE: usize = 76;
 
-/// A private key, the domain that it signs for, and the selector of its DNS record.
+/// A private key with its domain and the selector of its DNS record.
 #[derive(Debug)]
 pub(crate) struct Signer {
-    /// The domain in lowercase ASCII.
+    /// The domain for which the key signs, in lowercase ASCII.
     pub(crate) domain: String,
     pub(crate) selector: String,
     key: Key,
@@ -52,12 +53,13 @@ impl Signer {
         Self { domain, selector, key }
     }
 
-    /// Returns the name and the text of the DNS record with which receivers verify signatures.
+    /// Returns the name and the text of the DNS record that receivers use to verify signatures.
     pub(crate) fn record(&self) -> (String, String) {
         (format!("{}._domainkey.{}", self.selector, self.domain), self.key.record())
     }
 
-    /// Returns the signature header up to the point where its base64 begins.
+    /// Returns the signature header up to the tag `b=`, after which the base64 of the signature
+    /// follows.
     fn header(&self, names: &str, body_hash: &str, at: i64) -> String {
         let Self { domain, selector, key } = self;
         format!(
@@ -67,14 +69,14 @@ impl Signer {
     }
 }
 
-/// The signers for the mail of one provider.
+/// The DKIM signers for the mail of one provider.
 #[derive(Debug)]
 pub struct Signers(pub(crate) Vec<Signer>);
 
 impl Signers {
-    /// Adds one signature for each key at the beginning of a complete message. `at` is the time in
-    /// seconds since 1970. A bare CR or LF becomes CRLF first, because it would be sent as CRLF.
-    /// Fails if a signature cannot be computed.
+    /// Inserts one signature per key at the beginning of a complete message. `at` is the time in
+    /// seconds since 1970. A bare CR or LF is first converted to CRLF, because it would be sent as
+    /// CRLF. Fails if a signature cannot be computed.
     pub(crate) fn sign(&self, message: &mut Vec<u8>, at: i64) -> Result<()> {
         if canonical::has_bare_ends(message) {
             *message = canonical::with_crlf(message);
@@ -89,7 +91,10 @@ impl Signers {
             data.truncate(end);
             canonical::push_header(&mut data, header.as_bytes());
             let signature = signer.key.sign(&data).map_err(|_| {
-                Error::internal(format!("no DKIM signature for {} can be made", signer.domain))
+                Error::internal(format!(
+                    "the DKIM signature for {} cannot be computed",
+                    signer.domain
+                ))
             })?;
             block.push_str(&header);
             push_folded(&mut block, &BASE64_STANDARD.encode(signature));
@@ -102,8 +107,8 @@ impl Signers {
     }
 }
 
-/// Returns the folded names for `h=`, and the canonical form of the headers that they refer to. If
-/// a name is repeated, its first occurrence in `h=` refers to the lowest header (RFC 6376 section
+/// Returns the folded header names for the tag `h=`, and the canonical form of those headers. If a
+/// name is repeated, its first occurrence in `h=` refers to the lowest header (RFC 6376 section
 /// 5.4.2). The headers are therefore named from the lowest to the highest.
 fn header_data(fields: &[&[u8]]) -> (String, Vec<u8>) {
     let mut names = String::with_capacity(512);
@@ -136,14 +141,14 @@ fn is_signed(name: &str) -> bool {
     let begins = |prefix: &&str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    // A semicolon would end the list of names in `h=`.
+    // A header name with a semicolon would end the list of names in `h=`.
     !name.is_empty()
         && !name.contains(';')
         && !UNSIGNED.iter().any(|known| known.eq_ignore_ascii_case(name))
         && !UNSIGNED_PREFIXES.iter().any(begins)
 }
 
-/// Appends the base64 after `b=`, folded into lines, and the line end.
+/// Appends the base64 of the signature, folded into lines, and a line end.
 fn push_folded(out: &mut String, base64: &str) {
     let mut rest = base64;
     let mut room = LINE - " b=".len();

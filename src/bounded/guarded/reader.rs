@@ -1,6 +1,6 @@
-//! Parses expressions by the engine's precedences, as far as they matter for counting, and finds
-//! where to insert a filter. A syntax tree is no alternative, because it does not record the
-//! positions of brackets.
+//! Parses expressions with the engine's operator precedences, and finds where to insert counting
+//! filters. It parses tokens, because the engine's syntax tree does not record the positions of
+//! brackets.
 
 use std::ops::Range;
 
@@ -10,17 +10,17 @@ use super::super::counted::{
     ADDED, COMPARED, FACTOR, HELD, INDEXED, JOINED, LISTED, MADE, NESTED, SOME, TIMES,
 };
 
-/// A nesting of brackets deeper than the engine accepts.
+/// A nesting depth of brackets that the engine does not accept.
 const DEEPEST: usize = 200;
 
-/// From this index on, stepping through a list or text takes noticeable time.
+/// The smallest index for which stepping through a list or text takes noticeable time.
 const FAR: u64 = 1_000;
 
 /// Keywords that cannot start an operand.
 const WORDS: [&str; 8] = ["not", "and", "or", "if", "else", "in", "is", "recursive"];
 
-/// The texts to insert, with their positions. `None` if brackets are nested deeper than the engine
-/// accepts.
+/// Returns the texts to insert, with their positions. Returns `None` if brackets are nested more
+/// deeply than the engine accepts.
 pub(super) fn checks(tokens: Vec<(Token<'_>, Span)>) -> Option<Vec<(usize, String)>> {
     let mut reader = Reader {
         tokens,
@@ -41,7 +41,7 @@ struct Reader<'s> {
     /// The number of open brackets.
     depth: usize,
     is_too_deep: bool,
-    /// Whether the names of a `for` are being read, up to its `in`.
+    /// Whether the reader is between a `for` and its `in`, where names are declared.
     names_loop_variable: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'s> Reader<'s> {
         self.tokens.get(self.at).map(|(token, _)| token)
     }
 
-    /// Skips two tokens; an unfinished tag may end after one.
+    /// Skips two tokens, or one if the text ends after it.
     fn skip_two(&mut self) {
         self.at = (self.at + 2).min(self.tokens.len());
     }
@@ -67,27 +67,27 @@ impl<'s> Reader<'s> {
         self.put.push((end, format!(")|{filter}")));
     }
 
-    /// The same for a value that an attribute, a call or a subscript may follow.
+    /// Like [`Self::wrap`], for a value that an attribute, a call or a subscript may follow.
     fn wrap_primary(&mut self, (start, end): Extent, filter: &str) {
         self.put.push((start, "((".to_owned()));
         self.put.push((end, format!(")|{filter})")));
     }
 
-    /// The byte range of these tokens.
+    /// Returns the byte range of these tokens, if there are any.
     fn bytes(&self, tokens: Range<usize>) -> Option<Extent> {
         let first = self.tokens.get(tokens.start)?;
         let last = self.tokens.get(tokens.end.checked_sub(1)?)?;
         (!tokens.is_empty()).then_some((first.1.start_offset as usize, last.1.end_offset as usize))
     }
 
-    /// Runs `read`, and returns the range that it has read, if any.
+    /// Runs `read`, and returns the byte range that it has read, if any.
     fn extent(&mut self, read: impl FnOnce(&mut Self)) -> Option<Extent> {
         let first = self.at;
         read(self);
         self.bytes(first..self.at)
     }
 
-    /// Reads expressions up to a token that ends them.
+    /// Reads expressions up to a token for which `ends` returns true.
     fn scan(&mut self, ends: impl Fn(&Token<'s>) -> bool) {
         while let Some(token) = self.token() {
             if ends(token) {
@@ -113,8 +113,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads `TARGET = VALUE`. A value stored in a namespace may contain the previous value, which
-    /// contains an earlier one and so on, or the namespace itself.
+    /// Reads `TARGET = VALUE`. A namespace can store its own previous value or itself, so its
+    /// nesting can grow at each assignment.
     fn assignment(&mut self) {
         let first = self.at;
         while self.token().is_some_and(|token| !matches!(token, Token::Assign | Token::BlockEnd)) {
@@ -141,7 +141,7 @@ impl<'s> Reader<'s> {
             let is_not_in = self.is_word("not")
                 && matches!(self.tokens.get(self.at + 1), Some((Token::Ident("in"), _)));
             if is_not_in || self.is_word("in") {
-                // The text before the `in` of a loop is a name, not a value.
+                // The text between `for` and `in` is a name, not a value.
                 let is_value = !std::mem::take(&mut self.names_loop_variable) && is_first;
                 if let Some(left) = left.filter(|_| is_value && !is_literal) {
                     self.wrap(left, COMPARED);
@@ -184,8 +184,8 @@ impl<'s> Reader<'s> {
         let _ = self.chain(Self::product, |token| matches!(token, Token::Tilde), |_| true, JOINED);
     }
 
-    /// Reads operands of one precedence level. If an operator can make text grow, each operand
-    /// passes through the filter. Returns whether one can.
+    /// Reads the operands of one precedence level. If an operator can make text grow, each operand
+    /// passes through `filter`. Returns whether one of the operators can.
     fn chain(
         &mut self,
         operand: fn(&mut Self),
@@ -235,7 +235,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads one value and what follows it: attributes, calls, filters and tests.
+    /// Reads one value and the attributes, calls, filters and tests that follow it.
     fn operand(&mut self) {
         let first = self.at;
         while matches!(self.token(), Some(Token::Minus)) {
@@ -258,7 +258,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads a test; tests count by themselves.
+    /// Reads a test. Tests count their own arguments.
     fn test(&mut self) {
         self.at += 1;
         if self.is_word("not") {
@@ -272,7 +272,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads a name with dots.
+    /// Reads a name that may contain dots.
     fn name(&mut self) {
         while matches!(self.token(), Some(Token::Ident(_))) {
             self.at += 1;
@@ -283,7 +283,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads arguments; those given as a list, `*LIST`, are counted.
+    /// Reads arguments. An argument that is a list, `*LIST`, passes through a counting filter.
     fn arguments(&mut self) {
         if matches!(self.token(), Some(Token::ParenOpen)) {
             let first = self.at;
@@ -300,7 +300,7 @@ impl<'s> Reader<'s> {
         self.group(|token| matches!(token, Token::ParenClose));
         let filter = if name == "cycle" { SOME } else { COMPARED };
         let arguments = self.separated(open);
-        // The engine divides by the number of arguments.
+        // The engine would divide by zero if `cycle` had no arguments.
         if arguments.is_empty() && name == "cycle" {
             let place = self.tokens[open].1.end_offset as usize;
             self.put.push((place, format!("[]|{SOME}")));
@@ -320,7 +320,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Passes an argument through a filter if it is given as a list. Returns whether it is.
+    /// Passes an argument of the form `*LIST` through a filter. Returns whether the argument has
+    /// that form.
     fn spread(&mut self, argument: Range<usize>, filter: &str) -> bool {
         let is_spread =
             matches!(self.tokens.get(argument.start), Some((Token::Mul | Token::Pow, _)));
@@ -330,8 +331,8 @@ impl<'s> Reader<'s> {
         is_spread
     }
 
-    /// The parts between the commas of a bracket that has been read; `open` is the index of the
-    /// opening token.
+    /// Returns the token ranges between the commas of a bracket that has been read. `open` is the
+    /// index of the opening token.
     fn separated(&self, open: usize) -> Vec<Range<usize>> {
         let (mut found, mut first, mut depth) = (Vec::new(), open + 1, 0_usize);
         for at in open + 1..self.at {
@@ -356,7 +357,7 @@ impl<'s> Reader<'s> {
         found
     }
 
-    /// Reads the tokens in brackets, including the closing one.
+    /// Reads the tokens inside brackets and the closing bracket.
     fn group(&mut self, closes: fn(&Token<'_>) -> bool) {
         if self.depth == DEEPEST {
             (self.is_too_deep, self.at) = (true, self.tokens.len());
@@ -412,7 +413,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a list or a map and adds a check of its depth. A loop can nest values without limit:
-    /// `{% set x = [x] %}` puts the old `x` into the new one at each pass.
+    /// each pass of `{% set x = [x] %}` puts the old `x` into a new list.
     fn literal(&mut self, closes: fn(&Token<'_>) -> bool) {
         if let Some(extent) = self.extent(|reader| reader.group(closes)) {
             self.wrap_primary(extent, NESTED);
@@ -425,8 +426,8 @@ impl<'s> Reader<'s> {
         matches!(token, Some((Token::Str(_) | Token::String(_) | Token::Int(_), _)))
     }
 
-    /// Reads a subscript of the value that begins at the token `first`. A slice copies; an index
-    /// may require stepping through the value; a name is looked up.
+    /// Reads a subscript of the value that begins at the token `first`. A slice copies the value,
+    /// an index may step through it, and a name is only looked up.
     fn subscript(&mut self, first: usize) {
         let start = self.tokens[first].1.start_offset as usize;
         let open = self.at;
@@ -453,7 +454,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Whether the brackets that open at a token contain a `:` at their own level.
+    /// Returns whether the brackets that open at this token directly contain a `:`.
     fn is_slice(&self, open: usize) -> bool {
         let mut depth = 0_u32;
         self.tokens[open..self.at].iter().any(|(token, _)| {
