@@ -1,11 +1,10 @@
-//! Finds the column with the addresses: the named one, or the only possible one.
+//! Finds the column of the addresses: the configured column, or the only possible one.
 
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Columns;
 
-/// Headings that mean an e-mail address, reduced to letters and digits: common ones in the
-/// languages of spreadsheets and CRMs, and those of HubSpot, Salesforce, Mailchimp and Outlook
-/// exports.
+/// Column headings that mean an e-mail address, reduced to letters and digits. They are common
+/// headings in several languages, and those of HubSpot, Salesforce, Mailchimp and Outlook exports.
 const HEADINGS: [&str; 64] = [
     "email",
     "emails",
@@ -73,8 +72,8 @@ const HEADINGS: [&str; 64] = [
     "البريدالإلكتروني",
 ];
 
-/// Headings that count if none of the others occurs: from exports with several address columns
-/// (Google Contacts, Outlook), and from payment and survey services.
+/// Column headings that count only if none of [`HEADINGS`] occurs. They come from exports with
+/// several address columns (Google Contacts, Outlook), and from payment and survey services.
 const LESSER_HEADINGS: [&str; 12] = [
     "email1value",
     "emailaddress1",
@@ -90,16 +89,16 @@ const LESSER_HEADINGS: [&str; 12] = [
     "memberemail",
 ];
 
-/// Whether a heading can mean an e-mail address.
+/// Returns whether a heading can mean an e-mail address.
 pub(crate) fn is_email_heading(cell: &str) -> bool {
-    // A fast path: most cells are longer, and this function is called for many.
+    // This function is called for many cells, and most of them are too long to be such a heading.
     cell.len() <= 60 && cell.chars().any(char::is_alphabetic) && {
         let normal = normal(cell);
         HEADINGS.contains(&normal.as_str()) || LESSER_HEADINGS.contains(&normal.as_str())
     }
 }
 
-/// Parts of headings about mail in several languages.
+/// Parts of headings about e-mail, in several languages.
 const WORDS: [&str; 19] = [
     "mail",
     "courriel",
@@ -122,23 +121,23 @@ const WORDS: [&str; 19] = [
     "ηλεκτρονικ",
 ];
 
-/// Whether a heading is about mail, so that its column may contain addresses.
+/// Returns whether a heading mentions e-mail, so that its column may contain addresses.
 pub(crate) fn is_about_mail(name: &str) -> bool {
     let normal = normal(name);
     is_email_heading(name) || WORDS.iter().any(|word| normal.contains(word))
 }
 
-/// Whether a heading does not mean an address, so that the column was chosen by its values.
+/// Returns whether a heading does not mean an address. The column was then chosen by its values.
 pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }
 
-/// Finds the index of the address column. If `configured` is given, it is the column of exactly
-/// that name. Otherwise it is the only column whose heading means an address. If there is none, it
-/// is `by_content`, the only column that contains addresses, provided that its heading is about
-/// mail (`Person - Email - Work`).
+/// Returns the index of the address column. If `configured` is given, it is the column with exactly
+/// that name. Otherwise it is the only column whose heading means an address. If there is no such
+/// heading, it is `by_content`, the only column that contains addresses, but only if its heading
+/// mentions e-mail (`Person - Email - Work`).
 ///
-/// Exit 4, with the list's columns, if there is no such column or more than one.
+/// Exit 4, with the list's columns, if no column or several columns are possible.
 pub(crate) fn guess_email_column(
     columns: &Columns,
     configured: Option<&str>,
@@ -170,7 +169,7 @@ pub(crate) fn guess_email_column(
     if candidates.is_empty() {
         candidates = of(&LESSER_HEADINGS);
     }
-    // A column name with an `@` is really a recipient's address: the list has no header.
+    // A column name with an `@` is a recipient's address: the list has no header.
     let by_content =
         by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
     let message = match (&candidates[..], by_content.map(|(at, name)| (at, name.as_str()))) {
@@ -207,8 +206,8 @@ pub(crate) fn guess_email_column(
     Err(Error::refused(message).hint("name it: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
 }
 
-/// The refusal if a column is used whose name occurs twice; `first` and `second` are indices from
-/// 0.
+/// Returns the error for the use of a column whose name occurs twice. `first` and `second` are
+/// indices from 0.
 pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Error {
     Error::refused(format!(
         "{list}: column {name:?} stands twice, as columns {} and {}",
@@ -218,12 +217,12 @@ pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Erro
     .hint("rename one of them in the header")
 }
 
-/// A name in lowercase, without blanks and punctuation.
+/// Returns a name in lowercase, without blanks and punctuation.
 pub(super) fn normal(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The name most similar to `wanted`, if any is similar enough.
+/// Returns the name most similar to `wanted`, if any is similar enough.
 pub(crate) fn nearest_name<'a>(
     names: impl IntoIterator<Item = &'a str>,
     wanted: &str,
@@ -233,7 +232,7 @@ pub(crate) fn nearest_name<'a>(
     (score(near) > 0.8).then_some(near)
 }
 
-/// The names for a message, at most the first thirty.
+/// Returns the names for a message, at most the first thirty.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 30;
     if names.is_empty() {
@@ -244,7 +243,7 @@ fn listed(names: &[String]) -> String {
         .take(SHOWN)
         .map(|name| match name {
             _ if name.is_empty() => "(no name)".to_owned(),
-            // A recipient's address, if the list has no header.
+            // If the list has no header, this is a recipient's address.
             _ if name.contains('@') => "(an address)".to_owned(),
             _ => name.escape_debug().to_string(),
         })

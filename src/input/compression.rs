@@ -1,4 +1,5 @@
-//! Decompresses gzip and zstd while reading. They are recognized by the suffix or the first bytes.
+//! Decompresses gzip and zstd while reading. The file name's suffix or the first bytes show the
+//! compression.
 
 use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read};
 
@@ -27,7 +28,7 @@ impl Compression {
     fn by_magic(first: &[u8]) -> Option<Self> {
         match first {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            // A zstd frame, or a skippable one before it (RFC 8878, section 3.1).
+            // A zstd frame, or a skippable frame that precedes it (RFC 8878, section 3.1).
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some(Self::Zstd),
             _ => None,
         }
@@ -60,12 +61,12 @@ impl Plain {
             let problem = Problem::new(
                 Place::List,
                 format!(
-                    "its name says {}, but it does not begin like {} data",
+                    "its name says {}, but its content is not {} data",
                     expected.name(),
                     expected.name()
                 ),
             );
-            return Err(problem.hint("rename it to match its format, or fetch it again"));
+            return Err(problem.hint("rename the file to match its format, or fetch it again"));
         }
         let bytes: Chain<Cursor<Vec<u8>>, Bytes> = Cursor::new(first).chain(bytes);
         let bytes: Bytes = match found {

@@ -1,9 +1,9 @@
-//! The values of a row for templates and `--where`, created when they are used.
+//! Provides the values of a row to templates and `--where`. A value is created when it is used.
 //!
-//! A name is looked up in three steps. First, a column with exactly this name. Second, a column
-//! whose snake_case form it is (`First Name` is also `first_name`), if there is only one. Third,
-//! `row` is the whole row, for names that are not identifiers (`row["First Name"]`). Anything else
-//! is undefined, and so is a JSON `null`, so that neither is printed by mistake.
+//! A name is looked up in this order: a column with exactly this name; then the only column whose
+//! name in snake_case it is (`First Name` is also `first_name`); then the name `row`, which is the
+//! whole row and gives access to any column (`row["First Name"]`). Every other name is undefined,
+//! and so is a JSON `null`. Neither can therefore be printed by mistake.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -15,22 +15,22 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::model::recipient::{Columns, Fields, JsonRow};
 
-/// The name of the whole row.
+/// The name of the variable that contains the whole row.
 const ROW: &str = "row";
 
-/// The columns of a list with their indices, prepared for fast lookups.
+/// The columns of a list with their indices, for fast lookups.
 #[derive(Debug, Default)]
 pub struct ColumnIndex {
     columns: Columns,
     places: Places,
     aliases: Places,
-    /// Column names that occur more than once, with their first two indices: such a name is
-    /// ambiguous.
+    /// The names of columns that occur more than once, with their first two indices. Such a name
+    /// refers to no column.
     repeated: HashMap<String, (usize, usize)>,
 }
 
-/// Names are looked up for every value of every row. The standard hasher would cost more than the
-/// rest of the lookup.
+/// Uses a cheap hasher, because names are looked up for every value of every row. The standard
+/// hasher would cost more than the rest of the lookup.
 type Places = HashMap<String, usize, BuildHasherDefault<NameHasher>>;
 
 /// A hasher for a single text.
@@ -42,7 +42,7 @@ impl Hasher for NameHasher {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
 
-    /// `str` adds a terminating byte, which is not needed to hash a single text.
+    /// `str` adds a terminating byte, which a hash of a single text does not need.
     fn write_u8(&mut self, _: u8) {}
 
     fn finish(&self) -> u64 {
@@ -69,18 +69,17 @@ impl ColumnIndex {
         Self { columns: columns.clone(), places, aliases, repeated }
     }
 
-    /// The columns.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The index of the column called exactly `name`.
+    /// Returns the index of the column called exactly `name`.
     pub fn exact(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
     }
 
-    /// Why `name` refers to no column although several columns have it as their name or snake_case
-    /// form.
+    /// Returns the reason why `name` refers to no column, if several columns have that name or
+    /// snake_case form.
     pub fn doubt(&self, name: &str) -> Option<Doubt> {
         let (called, (first, second)) =
             self.repeated.iter().find(|(called, _)| *called == name || alias(called) == name)?;
@@ -91,20 +90,20 @@ impl ColumnIndex {
         )))
     }
 
-    /// The index of the column that `name` refers to in a template: its exact name, or its
-    /// snake_case form if that is unambiguous.
+    /// Returns the index of the column that `name` refers to in a template: by its exact name, or
+    /// by its snake_case form if only one column has it.
     pub fn resolve(&self, name: &str) -> Option<usize> {
         self.exact(name).or_else(|| self.aliases.get(name).copied())
     }
 }
 
-/// Why a name in a template refers to no column although the list has it.
+/// The reason why a name in a template refers to no column although the list has it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Doubt(String);
 
 impl Doubt {
-    /// The doubt that caused an error of the template engine, if one did.
+    /// Returns the [`Doubt`] that caused an error of the template engine, if one did.
     pub fn behind(error: &Error) -> Option<&Self> {
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
@@ -117,8 +116,8 @@ impl Doubt {
     }
 }
 
-/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` all give
-/// `first_name`.
+/// Returns the snake_case form of a column name: `First Name`, `first-name` and `FirstName` all
+/// give `first_name`.
 pub(crate) fn alias(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 2);
     let mut gap = false;
@@ -139,25 +138,26 @@ pub(crate) fn alias(name: &str) -> String {
     out
 }
 
-/// The fields of a row as a template context.
+/// Returns the fields of a row as a template context.
 ///
-/// The columns of a CSV row are known from `columns`. A JSON row is looked up by its own keys, so
-/// that its meaning does not depend on earlier rows.
+/// The names of a CSV row's fields are in `columns`. A JSON row is looked up by its own keys, so
+/// earlier rows do not affect it.
 pub(crate) fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
     shared_row_value(columns, Arc::new(fields.clone()))
 }
 
-/// The same as [`row_value`] for shared fields, without copying them.
+/// Like [`row_value`], for shared fields, which it does not copy.
 pub(crate) fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) -> Value {
     Value::from_object(RowContext { columns: Arc::clone(columns), fields, whole: false })
 }
 
-/// One row, as an object of the template engine.
+/// One row as an object of the template engine.
 #[derive(Debug)]
 pub(crate) struct RowContext {
     columns: Arc<ColumnIndex>,
     fields: Arc<Fields>,
-    /// Whether this is the value of `row`, which knows exact names only and can be iterated.
+    /// Whether this is the value of the variable `row`, which has exact names only and can be
+    /// iterated.
     whole: bool,
 }
 
@@ -227,15 +227,15 @@ impl Object for RowContext {
     }
 }
 
-/// The only key whose snake_case form is `name`.
+/// Returns the only key whose snake_case form is `name`.
 fn only_alias<'a>(row: &'a JsonRow, name: &str) -> Option<&'a str> {
     let mut with_alias = row.keys().filter(|key| alias(key) == name);
     let key = with_alias.next()?;
     with_alias.next().is_none().then_some(key)
 }
 
-/// Converts a value for the template engine. `texts` are the original texts of its numbers, if the
-/// row keeps texts.
+/// Converts a JSON value for the template engine. `texts` contains the original texts of the row's
+/// numbers, if the row keeps them.
 fn json_value(value: &serde_json::Value, texts: &[Box<str>]) -> Value {
     match value {
         serde_json::Value::String(text) => Value::from(text.as_str()),
@@ -264,8 +264,8 @@ fn exact_value<'a>(
     }
 }
 
-/// Converts an integer. Up to 38 digits it is exact. A longer one becomes a string, because as a
-/// number it would lose its last digits, and different numbers would be equal.
+/// Converts an integer. An integer of up to 38 digits stays exact. A longer one becomes a string,
+/// because as a number it would lose its last digits and be equal to other numbers.
 fn exact_number(number: &serde_json::Number, text: &str) -> Value {
     let is_whole = text.bytes().all(|byte| byte.is_ascii_digit())
         || text.strip_prefix('-').is_some_and(|digits| !digits.starts_with('0'));
@@ -277,7 +277,7 @@ fn exact_number(number: &serde_json::Number, text: &str) -> Value {
     }
 }
 
-/// The name under which the floats of a row are looked up; a valid list has no such column.
+/// The name under which the floats of a row are stored; a valid list has no such column.
 const NUMBERS: &str = "\0numbers";
 
 /// The floats of a row with their original texts.
@@ -285,7 +285,7 @@ const NUMBERS: &str = "\0numbers";
 struct Floats(Vec<(f64, Option<Box<str>>)>);
 
 impl Floats {
-    /// A float that is written in different ways has no text.
+    /// Collects the floats of a row. A float that the row writes in several ways has no text.
     fn of(row: &JsonRow) -> Self {
         let mut found: Vec<(f64, Option<Box<str>>)> = Vec::new();
         for (value, text) in row.floats() {
@@ -301,8 +301,8 @@ impl Floats {
 
 impl Object for Floats {}
 
-/// The original text of a float that is to be printed, if the row contains it: `1.10`, where the
-/// number alone would give `1.1`.
+/// Returns the original text of a float if the row contains it: `1.10`, where the number alone
+/// would print as `1.1`.
 pub(crate) fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
     if !value.is_number() || value.is_integer() {
         return None;

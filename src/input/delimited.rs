@@ -1,9 +1,9 @@
 //! Reads CSV and similar formats (RFC 4180 with any delimiter and any line ending), one record at a
 //! time.
 //!
-//! This is a separate implementation, because its errors name the physical line of a record and of
-//! an unclosed quote, and because the size of a record is bounded. A property test compares it with
-//! the csv crate.
+//! mailbatch has its own implementation because its errors name the line of a record and of an
+//! unclosed quote, and because it limits the size of a record. A property test compares it with the
+//! csv crate.
 
 use csv::StringRecord;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
@@ -16,12 +16,12 @@ use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 const QUOTE: u8 = b'"';
 /// The first of the two bytes of a no-break space in UTF-8.
 const NO_BREAK_SPACE_BEGINS: u8 = 0xc2;
-/// A quote inside quotes as written by MySQL and PHP; CSV (RFC 4180) doubles it.
+/// A quote in a quoted field as MySQL and PHP write it. CSV (RFC 4180) doubles the quote instead.
 const ESCAPED: &str = r#"\""#;
 const BACKSLASH_HINT: &str =
     r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
 
-/// The records of a delimited text.
+/// Reads the records of a delimited text.
 pub(super) struct Delimited {
     text: Text,
     buffer: String,
@@ -36,12 +36,12 @@ pub(super) struct Delimited {
     delimiter: u8,
     /// Whether the lines of this text end with CR alone.
     ends_with_cr: bool,
-    /// The last record, if it ended with CR alone.
+    /// The last record, if its line ended with CR alone.
     cut: Option<Cut>,
     /// Whether the last record ended without a line ending.
     is_last_open: bool,
     cell: String,
-    /// What rows look like, to detect a stray quote that encloses several rows.
+    /// The shape of the list's rows, which shows whether a stray quote encloses several rows.
     shape: Shape,
     bytes_hint: usize,
     fields_hint: usize,
@@ -54,8 +54,8 @@ enum Attempt {
 }
 
 impl Delimited {
-    /// Reads the records of `buffer`, starting at the byte `at` on `line`, and of the rest in
-    /// `text`.
+    /// Reads the records of a text that begins with `buffer` and continues in `text`. Starts at the
+    /// byte `at` of `buffer`, which is on line `line`.
     pub(super) fn new(text: Text, buffer: String, (at, line): (usize, u64), delimiter: u8) -> Self {
         let (bytes_hint, fields_hint) = (128, 8);
         let shape =
@@ -91,17 +91,18 @@ impl Delimited {
         self.shape.email = Some(place);
     }
 
-    /// Whether there were blank lines before the last record.
+    /// Returns whether there were blank lines before the last record.
     pub(super) fn is_after_gap(&self) -> bool {
         self.is_after_gap
     }
 
-    /// Whether the last record ended without a line ending, like the last one of a truncated file.
+    /// Returns whether the last record has no line ending, like the last record of a truncated
+    /// file.
     pub(super) fn is_last_open(&self) -> bool {
         self.is_last_open
     }
 
-    /// The next record, and the line on which it begins. Skips blank lines.
+    /// Returns the next record and the line on which it begins. Skips blank lines.
     pub(super) fn next_record(&mut self) -> Result<Option<(u64, StringRecord)>, Problem> {
         let before = self.line;
         loop {
@@ -146,8 +147,8 @@ impl Delimited {
         }
     }
 
-    /// Reads until the unread text has at least doubled, so that a record is scanned only a few
-    /// times.
+    /// Reads until the unread text has at least doubled, so that a long record is scanned only a
+    /// few times.
     fn fill(&mut self) -> Result<bool, Problem> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -216,7 +217,7 @@ impl Delimited {
             }
             match bytes.get(stop) {
                 Some(&byte) if byte == self.delimiter => at = stop + 1,
-                // The next block shows whether an LF follows.
+                // Only the next block shows whether an LF follows.
                 Some(b'\r') if stop + 1 == bytes.len() && !self.ended => {
                     return Ok(Attempt::MoreTextNeeded);
                 }
@@ -239,8 +240,9 @@ impl Delimited {
         Ok(Attempt::Record(record))
     }
 
-    /// The position of the quote that closes the field whose text starts at `from`, and whether the
-    /// field contains doubled quotes. `None` if the buffer ends too early to tell.
+    /// Returns the position of the quote that closes the field whose text starts at `from`, and
+    /// whether the field contains doubled quotes. Returns `None` if the buffer ends before that is
+    /// certain.
     fn closing_quote(&self, from: usize) -> Option<(usize, bool)> {
         let bytes = self.buffer.as_bytes();
         let (mut at, mut doubled) = (from, false);
@@ -254,7 +256,8 @@ impl Delimited {
         }
     }
 
-    /// Handles a buffer that ends inside the field starting at `begin`.
+    /// Decides what to do if the buffer ends inside the field that starts at `begin`: read more
+    /// text, or report an error.
     fn unfinished(&self, begin: usize, line: u64, quoted: bool) -> Result<Attempt, Problem> {
         if self.ended {
             let problem = Problem::new(
@@ -269,7 +272,8 @@ impl Delimited {
                 hint
             }));
         }
-        // Twice the limit, because a doubled quote counts as one byte.
+        // The limit is doubled because a doubled quote in the buffer counts as one byte of the
+        // field.
         if self.buffer.len() - begin > 2 * MAX_FIELD_BYTES + 2 {
             return Err(too_large(line, quoted));
         }
@@ -301,22 +305,22 @@ fn too_large_record(line: u64) -> Problem {
     problem.hint("check its quotes and line ends")
 }
 
-/// The number of cells that follow a closing quote on its line. Delimiters inside quotes are
-/// counted too.
+/// Returns the number of cells that follow a closing quote on its line. Delimiters inside quotes
+/// are counted too.
 fn fields_until_end(bytes: &[u8], after: usize, delimiter: u8) -> usize {
     let rest = &bytes[after.min(bytes.len())..];
     let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
     memchr_iter(delimiter, &rest[..end]).count()
 }
 
-/// The position of a quote after blanks, or `at` if there is none.
+/// Returns the position of a quote that follows blanks, or `at` if there is none.
 fn before_quote(bytes: &[u8], at: usize, delimiter: u8) -> usize {
     let after = skip_blanks(bytes, at, delimiter);
     if bytes.get(after) == Some(&QUOTE) { after } else { at }
 }
 
-/// The first position from `at` on that is not a blank: a space, tab or no-break space other than
-/// the delimiter.
+/// Returns the first position from `at` on that is not a blank. A blank is a space, tab or no-break
+/// space, but not the delimiter.
 fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     loop {
         match bytes.get(at) {
@@ -328,7 +332,7 @@ fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
     }
 }
 
-/// Appends the text between two quotes, with doubled quotes reduced to one.
+/// Appends the text between two quotes, and reduces each doubled quote to one.
 fn undouble(source: &str, out: &mut String) {
     let mut rest = source;
     while let Some(quote) = memchr(QUOTE, rest.as_bytes()) {
@@ -338,7 +342,7 @@ fn undouble(source: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// A record that ended with CR alone.
+/// A record whose line ended with CR alone.
 struct Cut {
     line: u64,
     fields: usize,
@@ -348,12 +352,12 @@ struct Cut {
 /// The shape of a list's rows.
 struct Shape {
     delimiter: char,
-    /// The number of cells in a row; 0 before the header is known.
+    /// The number of cells in a row; 0 until the header is known.
     columns: usize,
     /// The index of the address cell, once it is known.
     email: Option<usize>,
-    /// Whether delimiters are followed by a blank in the header. If not, a comma followed by a
-    /// blank is part of prose.
+    /// Whether the header has a blank after each delimiter. If not, a comma followed by a blank is
+    /// part of prose.
     is_spaced: bool,
 }
 
@@ -366,7 +370,7 @@ impl Shape {
         self.email.and_then(|email| record.get(email)).is_some_and(|cell| cell.contains('@'))
     }
 
-    /// Refuses a row that a carriage return inside a cell has cut in two.
+    /// Returns an error if a carriage return inside a cell has cut a row in two.
     fn refuse_halves(&self, cut: &Cut, rest: &StringRecord) -> Result<(), Problem> {
         if self.columns == 0
             || cut.fields + rest.len() - 1 > self.columns
@@ -380,9 +384,9 @@ impl Shape {
             .hint("delete the carriage return, or put quotes around the cell that contains it"))
     }
 
-    /// Whether a quoted field of several lines contains what looks like rows. A stray quote
-    /// encloses the rest of its row, whole rows below, and the beginning of the last one. `before`
-    /// cells of the record precede the field, `after` follow it.
+    /// Returns whether a quoted field of several lines contains other rows. A stray quote encloses
+    /// the rest of its row, whole rows after it, and the beginning of the last one. `before` is the
+    /// number of cells of the record before the field, `after` the number after it.
     fn is_in(&self, source: &str, before: usize, after: usize) -> bool {
         let mut lines = source.split(['\n', '\r']).peekable();
         let first = lines.next().unwrap_or_default();
@@ -408,8 +412,8 @@ impl Shape {
         1 + line.matches(self.delimiter).count()
     }
 
-    /// Whether a line may be a row with an invalid address. It must have as many cells as the header,
-    /// and its address cell must contain an `@` or be empty.
+    /// Returns whether a line may be a row with an invalid address. The line must have as many
+    /// cells as the header, and its address cell must contain an `@` or be empty.
     fn may_be_row(&self, line: &str) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
         let Some(address) = self.email.and_then(|place| cells.get(place)) else { return false };
@@ -417,7 +421,7 @@ impl Shape {
         cells.len() > 1 && (address.contains('@') || is_empty) && !self.is_prose(&cells)
     }
 
-    /// Whether a line is the end of a row, `before` cells of which precede it.
+    /// Returns whether a line is the end of a row of which `before` cells precede the line.
     fn is_rest_of_row(&self, line: &str, before: usize) -> bool {
         let Some(place) = self.email.and_then(|email| email.checked_sub(before)) else {
             return false;
@@ -429,11 +433,11 @@ impl Shape {
             && !self.is_prose(&cells)
     }
 
-    /// Whether a line is a row; if not `is_whole`, whether it is the beginning of one.
+    /// Returns whether a line is a row. If `is_whole` is false, the beginning of a row is enough.
     fn is_row(&self, line: &str, is_whole: bool) -> bool {
         let cells: Vec<&str> = line.split(self.delimiter).collect();
-        // Notes contain signatures with a bare address on a line, which is not a row of a list with
-        // several columns.
+        // A signature in a note can have a bare address on a line. In a list with several columns,
+        // that is not a row.
         if cells.len() == 1 && self.columns > 2 {
             return false;
         }
@@ -451,7 +455,7 @@ impl Shape {
 
 fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
     let what = if field.contains(ESCAPED) {
-        r#"text follows a closing quote: a quote behind a backslash (\") closes the field all the same"#
+        r#"text follows a closing quote: a quote behind a backslash (\") also closes the field"#
     } else {
         "text follows a closing quote"
     };
@@ -470,7 +474,7 @@ fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
 
 fn swallowed_rows(opened: u64, closed: u64, source: &str) -> Problem {
     let what = format!(
-        "a quote opens here and closes on line {closed}, and the field between contains the address of another row"
+        "a quote opens here and closes on line {closed}, and the field between them contains the address of another row"
     );
     let hint = "close the quote where its field ends; if the cell really contains these lines, join them into one line";
     Problem::new(Place::Line(opened), what).hint(if source.contains(ESCAPED) {

@@ -1,41 +1,41 @@
-//! Detects the encoding of bytes without a byte order mark or a flag. UTF-8 and UTF-16 are
-//! recognized. Any other encoding is only guessed; the guess is shown with sample lines and needs
-//! the operator's consent.
+//! Detects the encoding of a list that has neither a byte order mark nor a configured encoding.
+//! UTF-8 and UTF-16 are recognized. Any other encoding is only guessed: the operator sees the guess
+//! with sample lines and must agree.
 
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// How many sample lines a guess is shown with.
+/// The number of sample lines shown with a guess.
 const SHOWN: usize = 3;
-/// How many characters of a sample line are shown.
+/// The maximum number of characters shown of a sample line.
 const LONGEST: usize = 120;
 
-/// The encoding of the beginning of a list.
+/// The detected encoding of the beginning of a list.
 #[derive(Debug)]
 pub(super) enum Detected {
     /// UTF-8 or UTF-16. An invalid byte in UTF-8 is refused when it is read.
     Known(&'static Encoding),
-    /// Another encoding, with the most likely one.
+    /// Any other encoding, with the most likely one.
     Guessed(Guess),
-    /// The text makes sense in no encoding.
+    /// The bytes are not plausible text in any encoding.
     Unknown,
 }
 
-/// How the encoding of a list is known.
+/// How mailbatch knows the encoding of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownBy {
-    /// A byte order mark.
+    /// By a byte order mark.
     Mark,
-    /// From a flag or the configuration.
+    /// By a flag or the configuration.
     Named,
-    /// From the bytes: UTF-8, or UTF-16 without a mark.
+    /// By the bytes: UTF-8, or UTF-16 without a mark.
     Content,
-    /// Not known for sure: the most likely encoding.
+    /// By a guess: the most likely encoding.
     Guess,
 }
 
 impl KnownBy {
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mark => "mark",
@@ -45,7 +45,7 @@ impl KnownBy {
         }
     }
 
-    /// The text used in messages.
+    /// Returns the text used in messages.
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::Mark => "by its byte order mark",
@@ -56,7 +56,7 @@ impl KnownBy {
     }
 }
 
-/// The encoding that a list is read in.
+/// The encoding in which a list is read, and how mailbatch knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadAs {
     pub encoding: &'static Encoding,
@@ -64,34 +64,34 @@ pub struct ReadAs {
 }
 
 impl ReadAs {
-    /// The label for `--encoding`.
+    /// Returns the label for `--encoding`.
     pub fn label(self) -> String {
         self.encoding.name().to_ascii_lowercase()
     }
 }
 
-/// A likely encoding, with sample lines by which the operator can check it.
+/// A likely encoding, with sample lines that let the operator check it.
 #[derive(Clone, Debug)]
 pub struct Guess {
     pub encoding: &'static Encoding,
-    /// Lines with non-ASCII characters, as decoded, without the local parts of addresses.
+    /// Decoded lines with non-ASCII characters, without the local parts of addresses.
     pub lines: Vec<String>,
 }
 
 impl Guess {
-    /// The question to the operator, and the error of an unattended command.
+    /// Returns the question to the operator, which is also the error of an unattended command.
     pub fn message(&self) -> String {
         let name = self.label();
         let lines: String = self.lines.iter().map(|line| format!("\n  {line}")).collect();
-        format!("is not UTF-8; as {name}, which is a guess, its lines are:{lines}")
+        format!("is not UTF-8; as {name}, which is a guess, it contains these lines:{lines}")
     }
 
-    /// The label for `--encoding`.
+    /// Returns the label for `--encoding`.
     pub fn label(&self) -> String {
         self.encoding.name().to_ascii_lowercase()
     }
 
-    /// The hint on how to continue.
+    /// Returns the hint on how to continue.
     pub fn hint(&self) -> String {
         format!(
             "if the text is right: --encoding {}; otherwise name another (windows-1250, windows-1251, windows-1252, iso-8859-2, shift_jis, \
@@ -101,7 +101,7 @@ impl Guess {
     }
 }
 
-/// Examines the first bytes; `whole` says that there are no more.
+/// Detects the encoding by the first bytes of a list. `whole` is true if there are no more bytes.
 pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     if let Some(wide) = utf_16(first) {
         return Detected::Known(wide);
@@ -123,8 +123,8 @@ pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     }
 }
 
-/// Whether this is UTF-8, possibly with a few invalid bytes: most of the non-ASCII characters are
-/// valid.
+/// Returns whether most non-ASCII characters are valid UTF-8. The text is then UTF-8, possibly with
+/// a few invalid bytes.
 fn is_utf_8(first: &[u8], whole: bool) -> bool {
     let (mut right, mut wrong, mut rest) = (0_usize, 0_usize, first);
     loop {
@@ -147,8 +147,8 @@ fn is_utf_8(first: &[u8], whole: bool) -> bool {
     }
 }
 
-/// Whether there are at least as many valid UTF-8 characters as invalid places. A single-byte
-/// encoding would show the former as `Ã¼`.
+/// Returns whether there are at least as many valid UTF-8 characters as invalid places. In a
+/// single-byte encoding, a valid UTF-8 character would look like `Ã¼`, which is unlikely text.
 fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
     let (mut right, mut wrong, mut rest, mut is_after_wrong) = (0_usize, 0_usize, first, false);
     loop {
@@ -169,7 +169,7 @@ fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
     }
 }
 
-/// Text in Latin script has a zero in every other byte of its UTF-16.
+/// Detects UTF-16 without a mark: for Latin script, every other byte is zero.
 fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
     let pairs = first.len() / 2;
     if pairs < 2 {
@@ -190,8 +190,8 @@ fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The first lines with non-ASCII characters, decoded; `None` if the text makes no sense in this
-/// encoding.
+/// Returns the first decoded lines with non-ASCII characters. Returns `None` if the decoded text is
+/// not plausible.
 fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<String>> {
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let mut text = String::with_capacity(decoder.max_utf8_buffer_length(first.len())?);
@@ -203,8 +203,8 @@ fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<S
     Some(numbered.take(SHOWN).map(|(number, line)| format!("{number}: {}", shown(line))).collect())
 }
 
-/// Whether this can be a real text: no control or private-use characters, and few words in two
-/// scripts.
+/// Returns whether a text is plausible: it has no control or private-use characters, and few words
+/// that mix two scripts.
 fn is_plausible(text: &str) -> bool {
     let is_odd = |c: char| {
         (c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
@@ -222,7 +222,7 @@ fn is_plausible(text: &str) -> bool {
     !text.chars().any(is_odd) && 10 * mixed.0 <= mixed.1
 }
 
-/// A line for display: shortened, without control characters and without the local parts of
+/// Prepares a line for display: shortens it, and removes control characters and the local parts of
 /// addresses.
 fn shown(line: &str) -> String {
     let mut out = String::new();

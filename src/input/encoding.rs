@@ -1,8 +1,8 @@
-//! Decodes bytes to UTF-8 text: byte order marks, UTF-16 with and without one, and any encoding
+//! Decodes a list to UTF-8: byte order marks, UTF-16 with and without a mark, and any encoding
 //! given by its label.
 //!
 //! Text is never repaired. An invalid byte stops the list, because a replacement character could
-//! end up in an address.
+//! become part of an address.
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
@@ -11,20 +11,20 @@ use super::detect::{Detected, Guess, KnownBy, ReadAs, detect};
 use super::foreign::{Foreign, foreign};
 use super::problem::{Place, Problem};
 
-/// The hint if the named or guessed encoding is wrong.
+/// The hint for an error because of a wrong encoding.
 const OTHER_ENCODING: &str =
     "name its encoding: --encoding LABEL; for cp850 or cp437, convert it: iconv -f CP850 -t UTF-8";
 
-/// How many bytes are read at a time; the first block determines the encoding.
+/// The number of bytes read at a time. The first block determines the encoding.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// A list as UTF-8 text without a byte order mark.
+/// Reads a list as UTF-8 text without a byte order mark.
 pub(super) struct Text {
     bytes: Plain,
     block: Vec<u8>,
-    /// How many bytes at the beginning of `block` have not been decoded.
+    /// The number of bytes at the beginning of `block` that have not been decoded.
     held: usize,
-    /// The offset of these bytes in the decompressed data.
+    /// The offset in the decompressed data of the first byte that has not been decoded.
     offset: u64,
     line: u64,
     decoder: Option<Decoder>,
@@ -34,8 +34,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Reads the first block and determines the encoding: `label` if given, else the byte order
-    /// mark, else by the bytes. A guessed encoding is refused unless `accept_guess`.
+    /// Reads the first block and determines the encoding: by `label` if given, else by the byte
+    /// order mark, else by the bytes. Refuses a guessed encoding unless `accept_guess` is true.
     pub(super) fn new(
         mut bytes: Plain,
         label: Option<&'static Encoding>,
@@ -60,8 +60,8 @@ impl Text {
                 }
                 Detected::Unknown => return Err(no_text()),
             },
-            // A byte order mark takes precedence over the label: other text does not begin with
-            // one, and the label `utf-16` does not give the byte order.
+            // A byte order mark takes precedence over the label. Other text does not begin with a
+            // mark, and the label `utf-16` does not give the byte order.
             (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
             (Some(label), None) => {
                 if label != UTF_8 && is_utf_8_beyond_ascii(first) {
@@ -86,17 +86,17 @@ impl Text {
         })
     }
 
-    /// The guess, if the encoding is only guessed.
+    /// Returns the guess, if the encoding is only a guess.
     pub(super) fn guess(&self) -> Option<&Guess> {
         self.guess.as_ref()
     }
 
-    /// The encoding, and how it is known.
+    /// Returns the encoding and how mailbatch knows it.
     pub(super) fn read_as(&self) -> ReadAs {
         self.read_as
     }
 
-    /// Whether the whole text has been read.
+    /// Returns whether the whole text has been read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -153,14 +153,15 @@ impl Text {
         Err(problem.hint("fix that byte; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
     }
 
-    /// Control characters beyond ASCII prove that the encoding is wrong.
+    /// Returns an error if a text contains control characters beyond ASCII, which prove that the
+    /// encoding is wrong.
     fn refuse_controls(&self, text: &str) -> Result<(), Problem> {
         let is_control = |c: char| matches!(c, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}');
         let Some(at) = text.find(is_control) else { return Ok(()) };
         let line = self.line + newlines(&text.as_bytes()[..at]);
         let found = text[at..].chars().next().map_or(0, u32::from);
         let what = format!(
-            "holds U+{found:04X}, a control character that does not occur in text: the encoding is wrong"
+            "contains U+{found:04X}, a control character that does not occur in text: the encoding is wrong"
         );
         Err(Problem::new(Place::Line(line), what).hint(OTHER_ENCODING))
     }
@@ -191,7 +192,7 @@ impl Text {
                     let name = decoder.encoding().name();
                     let problem = Problem::new(
                         Place::Line(line),
-                        format!("the bytes before offset {at} are no {name}"),
+                        format!("the bytes before offset {at} are not valid {name}"),
                     );
                     return Err(problem.hint("name its encoding: --encoding LABEL"));
                 }
@@ -200,27 +201,28 @@ impl Text {
     }
 }
 
-/// The encoding with this label (`utf-8`, `windows-1252`, `utf-16`, `shift_jis`, ...).
+/// Returns the encoding with this label (`utf-8`, `windows-1252`, `utf-16`, `shift_jis`, ...).
 pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
-/// Whether a text is UTF-8 with non-ASCII characters. Text in another encoding is not valid UTF-8
-/// by chance.
+/// Returns whether a text is valid UTF-8 with enough non-ASCII characters. Text in another encoding
+/// is very unlikely to be valid UTF-8.
 fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
     let valid = match std::str::from_utf8(first) {
         Ok(_) => first,
         Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
         Err(_) => return false,
     };
-    // A single two-byte character could also be two characters of another encoding.
+    // The two bytes of a single non-ASCII character could also be two characters in another
+    // encoding.
     let beyond = String::from_utf8_lossy(valid).chars().filter(|c| !c.is_ascii()).take(2).count();
     beyond >= 2 || (beyond == 1 && valid.iter().filter(|byte| !byte.is_ascii()).count() > 2)
 }
 
 fn not_as_named(label: &'static Encoding) -> Problem {
     let name = label.name().to_ascii_lowercase();
-    Problem::new(Place::List, format!("is valid UTF-8, but {name} is named"))
+    Problem::new(Place::List, format!("is valid UTF-8, but is to be read as {name}"))
         .hint("name its encoding: --encoding utf-8, which takes precedence over [list] encoding in mailbatch.toml")
 }
 

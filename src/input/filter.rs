@@ -1,5 +1,5 @@
-//! `--where EXPR` selects the rows of a list. The expression must give true or false, so that no
-//! row is admitted by mistake.
+//! Selects the rows of a list by `--where EXPR`. The expression must give true or false, so that no
+//! row is selected by mistake.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,14 +13,14 @@ use crate::bounded::guarded::{self, Guarded};
 use crate::bounded::{chains, counted};
 use crate::model::error::{Error, Result};
 
-/// The most steps of the template engine for one row; ordinary expressions need a few dozen.
+/// The maximum number of engine instructions for one row. Ordinary expressions need a few dozen.
 const FUEL: u64 = 100_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    // Without debug mode, errors in release builds have no position.
+    // In release builds, errors have a position only in debug mode.
     environment.set_debug(true);
     counted::install(&mut environment, counted::Around::NOTHING);
     environment
@@ -33,7 +33,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles an expression. Exit 2, with the column of the error, if it is invalid.
+    /// Compiles an expression. Exit 2, with the column of the error, if the expression is invalid.
     pub fn parse(source: &str) -> Result<Self> {
         if let Some(at) = chains::too_long(source, true) {
             let column = source[..at].chars().count() + 1;
@@ -50,10 +50,10 @@ impl Filter {
         if let Some(expression) = expression {
             return Ok(Self { expression });
         }
-        // The error must refer to the text as typed, without the added checks.
+        // The original text is compiled, so that the error's column refers to the text as typed.
         Err(match ENVIRONMENT.compile_expression_owned(source.to_owned()) {
             Ok(_) => Error::usage(format!("--where: {}", guarded::TOO_DEEP))
-                .hint("nest lists and brackets less deeply"),
+                .hint("use fewer levels of nested lists and brackets"),
             Err(error) => {
                 let column = error
                     .range()
@@ -66,7 +66,8 @@ impl Filter {
         })
     }
 
-    /// Whether the expression admits the row. Exit 2 if it fails or gives neither true nor false.
+    /// Returns whether the expression selects the row. Exit 2 if evaluation fails or gives neither
+    /// true nor false.
     pub fn admits(
         &self,
         columns: &Arc<ColumnIndex>,
@@ -79,7 +80,7 @@ impl Filter {
             let failed = Error::usage(format!("{}: {}", place(), described(&error)));
             match error.kind() {
                 ErrorKind::UndefinedError => {
-                    failed.hint("a column is written by its name or the name's snake_case form; `X is defined and ...` handles rows without X")
+                    failed.hint("write a column by its name, or by that name in snake_case; `X is defined and ...` handles rows without X")
                 }
                 _ => failed.hint("cells of a CSV list are text: compare them with text, or write `age | int > 17`"),
             }
@@ -90,13 +91,13 @@ impl Filter {
                 place(),
                 value.kind()
             ));
-            return Err(error.hint(r#"compare it with something: vip == "yes""#));
+            return Err(error.hint(r#"compare the value, for example: vip == "yes""#));
         }
         Ok(value.is_true())
     }
 }
 
-/// The engine's message, without parts that may quote a row.
+/// Returns the engine's error message without parts that may quote a row.
 fn described(error: &minijinja::Error) -> String {
     if let Some(exceeded) = Exceeded::behind(error) {
         return exceeded.to_string();

@@ -1,12 +1,13 @@
-//! What the reader changed or left out, by kind: a count, the first places, and one fix.
+//! Records what the reader of a list skipped, changed or found unusual: for each kind of finding
+//! the count, the first places, and a fix.
 
-/// How many places are named for each kind; further ones are only counted.
+/// The number of places named for each kind of finding. Further places are only counted.
 const PLACES: usize = 3;
 
-/// A kind of irregularity that does not stop the reader.
+/// A kind of finding. A finding does not stop the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Title, notes and comments before the header.
+    /// Lines before the header: a title, notes or comments.
     Preamble,
     /// Excel's `sep=` line.
     Separator,
@@ -17,35 +18,36 @@ pub enum Kind {
     /// Rows between the header and the first recipient that describe the columns or repeat the
     /// header.
     HeaderRows,
-    /// Rows struck out by a mark before their address.
+    /// Rows whose address follows a mark that strikes the row out.
     Struck,
-    /// Lines of a single text below the rows, such as totals and copyright notes.
+    /// Lines of a single text after the rows, such as totals and copyright notes.
     Footer,
     /// Rows without any value.
     Blank,
-    /// Rows that were filled with empty cells.
+    /// Rows with fewer cells than the header, which were filled with empty cells.
     Short,
-    /// Rows whose empty cells beyond the header were dropped.
+    /// Rows with empty cells beyond the header, which were dropped.
     Surplus,
     /// Cells such as `="00123"`.
     Formula,
     /// Cells whose text was encoded twice.
     TwiceEncoded,
-    /// Addresses with invisible characters at an end.
+    /// Addresses with invisible characters at the beginning or end.
     UnseenEnds,
-    /// Rows whose length differs from that of most rows, which are shorter than the header.
+    /// Rows that have another length than most rows, in a list whose rows are mostly shorter than
+    /// the header.
     OddLength,
-    /// Rows that begin with a mark that is taken as part of their text.
+    /// Rows that begin with a mark, which the reader treats as part of the text.
     MarkedNames,
-    /// Cells with a formula that is not resolved.
+    /// Cells with a formula, which the reader does not evaluate.
     OtherFormula,
-    /// Cells with U+FFFD, which replaces a lost character.
+    /// Cells with U+FFFD, which stands for a lost character.
     Lost,
-    /// Entries of an import that are valid and often a mistake.
+    /// Entries of a suppression import that are valid but often a mistake.
     OddEntry,
-    /// Values beyond the last column of the header.
+    /// Rows with values beyond the last column of the header.
     Beyond,
-    /// The address column was recognized by its values.
+    /// The address column, if the reader chose it by its values.
     ByContent,
 }
 
@@ -73,7 +75,7 @@ impl Kind {
         Self::ByContent,
     ];
 
-    /// The name used in JSON.
+    /// Returns the name used in JSON.
     pub const fn rule(self) -> &'static str {
         match self {
             Self::Preamble => "lines_before_header",
@@ -99,13 +101,13 @@ impl Kind {
         }
     }
 
-    /// The description for a table.
+    /// Returns the description shown in a table.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Preamble => "lines before the header are skipped",
             Self::Separator => "Excel's sep= line is skipped",
             Self::NoHeader => {
-                "the list has no header: its first line is a recipient, its only named column is email"
+                "the list has no header: the first line is a recipient, and only the column email has a name"
             }
             Self::MarkedHeader => "the header is behind a mark such as #, which is removed",
             Self::HeaderRows => {
@@ -117,7 +119,7 @@ impl Kind {
             }
             Self::Blank => "rows without any value are skipped",
             Self::Short => "rows with fewer fields than the header are filled with empty cells",
-            Self::Surplus => "rows with empty cells beyond the header lose those",
+            Self::Surplus => "rows with empty cells beyond the header's columns lose those",
             Self::Formula => "cells such as =\"00123\" are read as 00123",
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
             Self::UnseenEnds => {
@@ -140,20 +142,20 @@ impl Kind {
             }
             Self::ByContent => "no column is called email; the only one with addresses is taken",
             Self::OddEntry => {
-                "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) are used exactly as written"
+                "entries that may be cut off or misspelt (a domain without a dot, an unusual character) are used as written"
             }
         }
     }
 
-    /// The fix.
+    /// Returns the hint on how to fix the list.
     pub const fn fix(self) -> &'static str {
         match self {
-            Self::Preamble => "delete the lines, or give their number: --skip-lines N",
+            Self::Preamble => "delete the lines, or set their number with --skip-lines N",
             Self::Separator => "no change is needed; --delimiter sets the delimiter as well",
             Self::NoHeader => "name the columns in a first line, e.g. email,first_name",
             Self::MarkedHeader => "delete the mark",
             Self::HeaderRows => "delete the rows",
-            Self::Struck => "delete the rows, or only the marks to mail these people",
+            Self::Struck => "delete the rows, or delete only the marks to mail these people",
             Self::Footer => "delete the lines",
             Self::Blank => "nothing to do",
             Self::Short => "if a cell is missing in the middle of a row, correct the row",
@@ -166,7 +168,7 @@ impl Kind {
             Self::Lost => "export the list again as UTF-8 from a source with the original text",
             Self::Beyond => "name these columns in the header if the message uses them",
             Self::ByContent => {
-                "no change is needed if it is the right one; otherwise name the column: --email-column COLUMN"
+                "no change is needed if that column is right; otherwise name one: --email-column COLUMN"
             }
             Self::OddEntry => "correct the entries; no change is needed if they are right",
             Self::MarkedNames => {
@@ -175,7 +177,8 @@ impl Kind {
         }
     }
 
-    /// Whether it affects who is mailed, so that it is shown even under `-q`.
+    /// Returns whether a finding of this kind affects who is mailed. Such a finding is shown even
+    /// under `-q`.
     pub const fn changes_who(self) -> bool {
         matches!(
             self,
@@ -192,10 +195,10 @@ impl Kind {
     }
 }
 
-/// The findings of one list.
+/// The findings of one list, by kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
-    /// The list.
+    /// The name of the list.
     name: String,
     found: [(u64, Vec<u64>); Kind::ALL.len()],
 }
@@ -206,8 +209,7 @@ impl Findings {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Counts a finding on this line. A finding that affects who is mailed is also logged, each one
-    /// separately.
+    /// Counts a finding on this line. If the finding affects who is mailed, it is also logged.
     pub(super) fn add(&mut self, kind: Kind, line: u64) {
         if kind.changes_who() {
             tracing::info!("{}:{line}: {}", self.name, kind.what());
@@ -219,13 +221,13 @@ impl Findings {
         }
     }
 
-    /// Counts `count` findings, of which `lines` are the first.
+    /// Counts `count` findings at once. `lines` contains the lines of the first ones.
     pub(super) fn add_all(&mut self, kind: Kind, lines: &[u64], count: u64) {
         lines.iter().for_each(|line| self.add(kind, *line));
         self.found[kind as usize].0 += count.saturating_sub(lines.len() as u64);
     }
 
-    /// The findings, in the order of the kinds.
+    /// Returns the findings in the order of their kinds.
     pub(super) fn all(&self, list: &str) -> Vec<Finding> {
         let kinds = Kind::ALL.into_iter().zip(&self.found).filter(|(_, (count, _))| *count > 0);
         let finding = |(kind, (count, places)): (Kind, &(u64, Vec<u64>))| Finding {
@@ -237,7 +239,7 @@ impl Findings {
     }
 }
 
-/// One kind of finding in one list.
+/// All findings of one kind in one list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub kind: Kind,
@@ -246,7 +248,7 @@ pub struct Finding {
     pub places: Vec<String>,
 }
 
-/// One line for the operator: the kind, the number, and the first places.
+/// Writes one line for the operator: the description, the number of findings, and the first places.
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };

@@ -1,11 +1,12 @@
-//! A digest of a list's content. A later start compares it to see whether the list has changed.
+//! Computes a digest of a list's content. A later start of the run compares it to detect a changed
+//! list.
 
 use ring::digest::{Context, SHA256};
 
 use crate::model::recipient::{Columns, Fields};
 
-/// SHA-256 over the columns and rows as read. Compression, encoding, delimiter and quoting make no
-/// difference.
+/// The SHA-256 of the columns and rows of a list as read. Compression, encoding, delimiter and
+/// quoting make no difference.
 #[derive(Clone)]
 pub(crate) struct Fingerprint {
     digest: Context,
@@ -18,7 +19,7 @@ impl Fingerprint {
         Self { digest: Context::new(&SHA256), scratch: Vec::new() }
     }
 
-    /// Adds the columns of a list; for CSV and TSV, before its rows.
+    /// Adds the columns of a list. For CSV and TSV, the columns are added before the rows.
     pub(crate) fn columns(&mut self, columns: &Columns) {
         self.cells(b'C', columns.names().len(), columns.names().iter().map(String::as_str));
     }
@@ -31,12 +32,13 @@ impl Fingerprint {
         }
     }
 
-    /// The digest in lowercase hexadecimal.
+    /// Returns the digest in lowercase hexadecimal.
     pub(crate) fn finish(self) -> String {
         self.digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Every part is preceded by its length, so that different lists never give the same bytes.
+    /// Adds several cells. A length precedes every part, so that different lists never give the
+    /// same bytes.
     fn cells<'a>(&mut self, tag: u8, count: usize, cells: impl Iterator<Item = &'a str>) {
         self.scratch.clear();
         self.scratch.push(tag);

@@ -1,19 +1,20 @@
 //! Recognizes files that are not lists by their first bytes, so that the error can name their
 //! format.
 
-/// What a file is, and how to turn it into a list.
+/// A description of a file that is not a list, and a hint on how to make a list from it.
 pub(crate) struct Foreign {
     pub(crate) what: &'static str,
     pub(crate) hint: &'static str,
 }
 
 const SPREADSHEET: &str = "open it in a spreadsheet program and save the sheet as CSV in UTF-8";
-const UNPACK: &str = "unpack it, and use the list inside";
+const UNPACK: &str = "unpack it, and name the list inside it";
 const NO_LIST: &str = "export the list as CSV, TSV, JSON or NDJSON";
 const LOG_IN: &str =
     "it may be a log-in page: fetch the list again with credentials, or export it as CSV";
 
-/// The known beginnings; a longer one comes before its own prefix.
+/// The known first bytes of such files. A longer pattern comes before a pattern that it begins
+/// with.
 const KNOWN: [(&[u8], &str, &str); 20] = [
     (b"PK\x03\x04", "is a ZIP archive, as spreadsheets (.xlsx, .ods) are, not a list", SPREADSHEET),
     (b"\xd0\xcf\x11\xe0", "is an old Office document (.xls, .doc), not a list", SPREADSHEET),
@@ -37,7 +38,7 @@ const KNOWN: [(&[u8], &str, &str); 20] = [
     (b"From MAILER-DAEMON", "is a mailbox, not a list", NO_LIST),
 ];
 
-/// What a file with these first bytes is, if it is known not to be a list.
+/// Returns the description of a file with these first bytes, if they show that it is not a list.
 pub(crate) fn foreign(first: &[u8]) -> Option<Foreign> {
     const TAR: usize = 257;
     if first.get(TAR..TAR + 5) == Some(b"ustar") {

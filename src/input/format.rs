@@ -1,4 +1,4 @@
-//! The format of a list: given by flag, else by suffix, else by its first character.
+//! Determines the format of a list: by a flag, else by the file's suffix, else by the content.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// The format of a list file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A header and rows; the delimiter is detected.
+    /// A header and rows. The delimiter is detected.
     Csv,
     /// CSV delimited by tabs.
     Tsv,
@@ -20,7 +20,7 @@ impl Format {
     /// Every format, in the order used by help.
     pub const ALL: [Self; 4] = [Self::Csv, Self::Tsv, Self::Json, Self::Ndjson];
 
-    /// The word for this format.
+    /// Returns the word for this format.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// The format for a file name's suffix, ignoring `.gz` or `.zst`.
+    /// Returns the format for a file name's suffix. A suffix `.gz` or `.zst` is ignored.
     pub(super) fn by_suffix(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    /// The format that the beginning of the text suggests.
+    /// Returns the format that the beginning of the text suggests.
     pub(super) fn by_content(text: &str) -> Self {
         match text.trim_start().as_bytes().first() {
             Some(b'[') => Self::Json,

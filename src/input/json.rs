@@ -11,7 +11,7 @@ use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use crate::model::recipient::JsonRow;
 
-/// An object with its line number, or its number in the array from 1.
+/// An object with its line number, or in an array with its position, counted from 1.
 type Numbered = (u64, JsonRow);
 
 /// A text that is read in blocks as needed.
@@ -27,7 +27,7 @@ impl Window {
         Self { text, buffer, at: 0, ended: false }
     }
 
-    /// The text that has been read and not been used.
+    /// Returns the text that has been read but not yet used.
     fn waiting(&self) -> &[u8] {
         self.waiting_text().as_bytes()
     }
@@ -36,7 +36,7 @@ impl Window {
         &self.buffer[self.at..]
     }
 
-    /// Reads until the unread text has at least doubled; returns `false` if nothing more came.
+    /// Reads until the unread text has at least doubled. Returns `false` if the text has ended.
     fn more(&mut self) -> Result<bool, Problem> {
         self.buffer.drain(..self.at);
         self.at = 0;
@@ -47,7 +47,8 @@ impl Window {
         Ok(self.buffer.len() > before)
     }
 
-    /// The next byte that is not white space, without consuming it; `None` at the end.
+    /// Returns the next byte that is not white space, without consuming it. Returns `None` at the
+    /// end.
     fn peek(&mut self) -> Result<Option<u8>, Problem> {
         loop {
             let waiting = self.waiting();
@@ -64,7 +65,7 @@ impl Window {
     }
 }
 
-/// The objects of a top-level array.
+/// Reads the objects of a top-level array.
 pub(super) struct Array {
     window: Window,
     element: u64,
@@ -82,7 +83,7 @@ impl Array {
         Self { window: Window::new(text, buffer), element: 0, state: State::Begin }
     }
 
-    /// The next object and its number, from 1.
+    /// Returns the next object and its position in the array, counted from 1.
     pub(super) fn next_object(&mut self) -> Result<Option<Numbered>, Problem> {
         match self.state {
             State::Done => return Ok(None),
@@ -126,7 +127,7 @@ impl Array {
             }
             Some(b'{') => Err(Problem::new(Place::List, "holds an object where an array of objects is expected")
                 .hint("if it has one object per line, use --format ndjson; if the array is inside an object, extract it first")),
-            _ => Err(Problem::new(Place::List, "is no JSON array").hint("--format gives the format: csv, tsv, json or ndjson")),
+            _ => Err(Problem::new(Place::List, "is no JSON array").hint("set the format of the list: --format csv, tsv, json or ndjson")),
         }
     }
 
@@ -146,14 +147,15 @@ impl Array {
         Problem::new(
             Place::List,
             format!(
-                "the file ends inside the JSON array, at element {}: truncated?",
+                "the file ends inside the JSON array, at element {}: is it truncated?",
                 self.element.max(1)
             ),
         )
         .hint("fetch or export it again")
     }
 
-    /// The length in bytes of the object that begins here; `None` if the text ends inside it.
+    /// Returns the length in bytes of the object that begins here. Returns `None` if the text ends
+    /// inside it.
     fn object_length(&mut self, place: Place) -> Result<Option<usize>, Problem> {
         let (mut depth, mut quoted, mut escaped, mut next) = (0_usize, false, false, 0);
         loop {
@@ -192,7 +194,7 @@ impl Array {
     }
 }
 
-/// The objects of an NDJSON text.
+/// Reads the objects of an NDJSON text.
 pub(super) struct Lines {
     window: Window,
     line: u64,
@@ -203,7 +205,7 @@ impl Lines {
         Self { window: Window::new(text, buffer), line: 0 }
     }
 
-    /// The next object and its line. Skips blank lines.
+    /// Returns the next object and its line. Skips blank lines.
     pub(super) fn next_object(&mut self) -> Result<Option<Numbered>, Problem> {
         let before = self.line;
         loop {
@@ -242,7 +244,7 @@ impl Lines {
     }
 }
 
-/// An object without repeated keys.
+/// A JSON object. Repeated keys are an error.
 struct Object(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -276,19 +278,20 @@ impl<'de> Deserialize<'de> for Object {
 
 fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
     let Object(map) = serde_json::from_str(source).map_err(|error| {
-        // The position is reported in another form: first the place in the list, then the place
-        // inside the object.
+        // The parser's position is replaced by one relative to the list: the place of the object,
+        // then the line and column inside the object.
         let text = error.to_string();
         let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
         let inside = if error.line() > 1 {
-            format!("line {} of it, column {}", error.line(), error.column())
+            format!("line {} of the object, column {}", error.line(), error.column())
         } else {
             format!("column {}", error.column())
         };
         let problem = Problem::new(place, format!("{what} ({inside})"));
         match place {
-            Place::Line(_) if error.is_eof() => problem
-                .hint("each line must be a whole object; in NDJSON an object cannot span lines"),
+            Place::Line(_) if error.is_eof() => problem.hint(
+                "write each object on one line; in NDJSON an object cannot span several lines",
+            ),
             _ => problem.hint("fix the JSON there, or export the list again"),
         }
     })?;
@@ -299,7 +302,7 @@ fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
     if large {
         return Err(Problem::new(
             place,
-            format!("one of its values is larger than {} MiB", MAX_FIELD_BYTES >> 20),
+            format!("the object has a value larger than {} MiB", MAX_FIELD_BYTES >> 20),
         )
         .hint("put large content into the message instead"));
     }

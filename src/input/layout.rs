@@ -1,9 +1,9 @@
-//! Detects the layout of a delimited text from a sample of its beginning: the delimiter, the lines
-//! before the header, and the header.
+//! Detects the layout of a delimited text from its beginning: the delimiter, the lines before the
+//! header, and the header.
 //!
-//! The delimiter is the one whose split gives a column of addresses. The header is the first line
+//! The chosen delimiter is the one that gives a column of addresses. The header is the first line
 //! with a heading that means an address. The lines before it are skipped, unless one of them is a
-//! recipient: then the list has no header, and its first row is kept.
+//! recipient. In that case the list has no header, and its first row is kept.
 
 use std::collections::BTreeMap;
 
@@ -15,33 +15,33 @@ use sample::{Lines, Sample, line_text};
 
 mod sample;
 
-/// The delimiters to try, the most likely first.
+/// The delimiters that are tried, the most likely first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// How many lines are searched for the header.
+/// The number of lines searched for the header.
 const HEADER_LINES: usize = 40;
-/// How many records are examined to find the delimiter.
+/// The number of records examined to find the delimiter.
 const SAMPLE_RECORDS: usize = 50;
-/// Fewer rows of the same length prove nothing about the others.
+/// The minimum number of rows with equal length from which a rule for the other rows is derived.
 const FEWEST_ALIKE: usize = 5;
-/// Fewer addresses prove nothing about the domains of the others.
+/// The minimum number of addresses from which a rule for other domains is derived.
 const FEWEST_PLAIN: usize = 10;
-/// How many rows below a header may describe its columns (Qualtrics has two).
+/// The maximum number of rows below a header that can describe its columns. Qualtrics writes two.
 const DESCRIPTIONS: usize = 3;
 
-/// What is known before the text is examined.
+/// The settings that are known before the text is examined.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known<'a> {
-    /// The delimiter, if a flag gives it.
+    /// The delimiter, if a flag sets it.
     pub(super) delimiter: Option<u8>,
-    /// The delimiter to prefer if several are equally good.
+    /// The delimiter to prefer if several fit equally well.
     pub(super) preferred: Option<u8>,
-    /// How many lines to skip.
+    /// The number of lines to skip, if a flag sets it.
     pub(super) skip_lines: Option<u64>,
-    /// The name of the address column.
+    /// The name of the address column, if configured.
     pub(super) email: Option<&'a str>,
 }
 
-/// The position of the records, and their properties.
+/// Where the records of a text begin, and what its rows have in common.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
@@ -49,41 +49,42 @@ pub(super) struct Layout {
     pub(super) at: usize,
     /// The line of that offset, from 1.
     pub(super) line: u64,
-    /// The index of the address column in a list without a header.
+    /// The index of the address column, for a list without a header.
     pub(super) headless: Option<usize>,
     /// Whether the header follows a mark such as `#`.
     pub(super) is_marked: bool,
-    /// How many records below the header describe its columns.
+    /// The number of records below the header that describe its columns.
     pub(super) descriptions: usize,
-    /// The mark that first cells of this list begin with and that is part of their text, so that it
-    /// strikes nothing out.
+    /// A mark at the beginning of first cells that is part of their text in this list. It does not
+    /// strike out rows.
     pub(super) own_mark: Option<&'static str>,
-    /// The number of fields of almost all rows, if there are enough rows to tell.
+    /// The number of fields that almost all rows have. `None` if too few rows were examined.
     pub(super) usual: Option<usize>,
-    /// The only column that contains addresses, if it contains almost nothing else.
+    /// The only column that contains addresses and almost nothing else.
     pub(super) by_content: Option<usize>,
     /// The properties of the rows of the most frequent length.
     pub(super) alike: Alike,
-    /// The shape that more than half of the first cells have, among those without a mark.
+    /// The shape of more than half of the first cells without a mark.
     pub(super) plain_shape: Option<String>,
     /// Whether the list omits empty cells at the end of its rows.
     pub(super) is_trimmed: bool,
-    /// Whether almost all addresses are at public domains, if there are enough to tell.
+    /// Whether almost all addresses are at public domains. False if too few addresses were
+    /// examined.
     pub(super) has_plain_domains: bool,
 }
 
-/// The properties of the rows of the most frequent length.
+/// What the rows with the most frequent length have in common.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alike {
-    /// Their number of fields; 0 if too few rows have the same length to tell.
+    /// The number of fields of these rows; 0 if too few rows have the same length.
     pub(super) length: usize,
-    /// For each column, whether any of them has an address there.
+    /// For each column, whether any of these rows has an address there.
     pub(super) addresses: Vec<bool>,
-    /// Whether all of them have a value in their last field.
+    /// Whether all of these rows have a value in their last field.
     pub(super) is_last_filled: bool,
 }
 
-/// Detects the layout of a text from its beginning, `sample`; `whole` says that the sample is the
+/// Detects the layout of a text from its beginning, `sample`. `whole` is true if the sample is the
 /// whole text.
 pub(super) fn find(
     sample: &str,
@@ -141,7 +142,7 @@ pub(super) fn find(
     if split.headless == Some(Headless::Unclear) {
         let problem = Problem::new(
             Place::Line(line),
-            "the list has no header, and its first line holds several addresses",
+            "the list has no header, and its first line contains several addresses",
         );
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
@@ -155,10 +156,10 @@ fn too_many_skipped(skip: u64) -> Problem {
             "--skip-lines {skip} leaves no header: the list, or its first 64 KiB, has no more lines"
         ),
     );
-    problem.hint("count the lines before the header")
+    problem.hint("set --skip-lines to the number of lines before the header")
 }
 
-/// The delimiter in Excel's `sep=` line, which may be quoted.
+/// Returns the delimiter of Excel's `sep=` line. The line may be quoted.
 pub(crate) fn separator(line: &str) -> Option<u8> {
     let line = line.trim_start_matches(['\u{feff}', ' ']);
     let line = match line.strip_prefix('"') {
@@ -171,7 +172,7 @@ pub(crate) fn separator(line: &str) -> Option<u8> {
     }
     match value.as_bytes() {
         [b'\\', b't'] => Some(b'\t'),
-        // Excel pads the line to the width of the table.
+        // Excel fills the line with delimiters up to the width of the table.
         [first, rest @ ..]
             if is_delimiter(*first) && rest.iter().all(|byte| byte == first || *byte == b' ') =>
         {
@@ -181,8 +182,8 @@ pub(crate) fn separator(line: &str) -> Option<u8> {
     }
 }
 
-/// Whether this byte can be a delimiter: not a letter, a digit, a quote, or a sign used in
-/// addresses.
+/// Returns whether this byte can be a delimiter. Letters, digits, quotes, and characters used in
+/// addresses cannot.
 pub(crate) fn is_delimiter(byte: u8) -> bool {
     byte == b'\t'
         || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte))
@@ -195,7 +196,7 @@ enum Headless {
     Unclear,
 }
 
-/// The properties of a text with a certain delimiter.
+/// The result of splitting a text at a certain delimiter.
 struct Split {
     delimiter: u8,
     /// The index of the header among the lines.
@@ -203,9 +204,9 @@ struct Split {
     has_heading: bool,
     is_marked: bool,
     headless: Option<Headless>,
-    /// The number of sampled records with an address in the best column.
+    /// The number of sampled records that have an address in the column with the most addresses.
     addresses: usize,
-    /// Per mille of the records that have as many fields as the header.
+    /// The share of records with as many fields as the header, per mille.
     agreeing: u64,
     width: usize,
     descriptions: usize,
@@ -228,7 +229,7 @@ impl Split {
         let heads: Vec<Head<'_>> =
             starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
         let heading = pick(&heads);
-        // A recipient before the header would be lost with the skipped lines.
+        // If a line before the header is a recipient, skipping it would lose the recipient.
         let is_lost = |place: usize, before: usize| {
             heads[..before]
                 .iter()
@@ -268,7 +269,8 @@ impl Split {
         split
     }
 
-    /// The layout with this delimiter, whose header or first row is at `at` on `line`.
+    /// Returns the layout for this delimiter. The header or first row is at the offset `at`, on
+    /// line `line`.
     fn into_layout(self, at: usize, line: u64) -> Layout {
         let headless =
             self.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
@@ -289,8 +291,8 @@ impl Split {
         }
     }
 
-    /// Examines the records from the offset `at` on. It is long because a single pass over the
-    /// records feeds all counters.
+    /// Examines the records from the offset `at` on. The function is long because one pass over the
+    /// records updates all counters.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
         let (mut records, mut agreeing, mut marks, mut lengths) =
             (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
@@ -300,12 +302,12 @@ impl Split {
         } else {
             None
         });
-        // `short` counts short rows with an address, `cut` those that end before its column.
+        // `short` counts the short rows with an address, `cut` the rows that end before the address
+        // column.
         let (mut short, mut cut) = (0, 0);
-        // `plain` counts addresses in the address column at ordinary domains, `odd` those at
-        // doubtful ones.
+        // `plain` counts the addresses at ordinary domains, `odd` those at doubtful ones.
         let (mut plain, mut odd) = (0, 0);
-        // For each column: the number of addresses, and of other values.
+        // For each column, the number of values that are addresses, and of other values.
         let mut by_column: Vec<usize> = Vec::new();
         let mut others: Vec<usize> = Vec::new();
         while let Some((cells, next)) = text.record(at, self.delimiter) {
@@ -393,9 +395,9 @@ impl Alike {
     }
 }
 
-/// The mark that almost all first cells begin with, if it may be part of their text: `*`, `!` and
-/// dashes. Cells with `#` or `//` are judged one by one, because the sampled rows may be just those
-/// that were struck out.
+/// Returns the mark with which almost all first cells begin, if it may be part of their text: `*`,
+/// `!` or dashes. Cells with `#` or `//` are judged one by one, because the sampled rows may happen
+/// to be those that are struck out.
 fn own_mark(marks: &BTreeMap<&'static str, usize>, records: usize) -> Option<&'static str> {
     let of_all = marks.iter().find(|(mark, count)| {
         matches!(**mark, "*" | "!" | "--") && **count > 1 && 20 * **count >= 19 * records
@@ -427,8 +429,9 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Chooses the header: the first line with such a heading and no mark, else the first with a mark.
-/// A heading alone on its line may be a title, if a wider line with a heading follows.
+/// Chooses the header: the first line with an address heading and without a mark, else the first
+/// such line with a mark. A line with only that heading may be a title if a wider line with an
+/// address heading follows.
 fn pick(heads: &[Head<'_>]) -> Option<usize> {
     const NEAR: usize = 5;
     let with = |marked: bool| {
@@ -443,8 +446,8 @@ fn pick(heads: &[Head<'_>]) -> Option<usize> {
     Some(wider.unwrap_or(first))
 }
 
-/// For a list without a heading that means an address: the likely header, or the column of the
-/// addresses if there is no header at all.
+/// Handles a list without a heading that means an address. Returns the likely header, or the column
+/// of the addresses if the list has no header.
 fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     let is_comment = |head: &Head<'_>| head.cells.first().is_some_and(|cell| is_marked(cell));
     let begin = heads.iter().position(|head| !is_comment(head)).unwrap_or(0);
@@ -466,8 +469,8 @@ fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     ((begin..people).find(|&at| heads[at].cells.len() > 1).unwrap_or(begin), None)
 }
 
-/// Qualtrics writes a row of JSON below its header; SurveyMonkey writes a row with the kinds of
-/// answers.
+/// Returns whether a row describes the columns. Qualtrics writes a row of JSON below its header,
+/// and SurveyMonkey a row with the kinds of answers.
 fn is_description(cells: &[&str]) -> bool {
     let is_of_answers =
         cells.contains(&"Open-Ended Response") && !cells.iter().any(|cell| cell.contains('@'));

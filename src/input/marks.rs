@@ -1,23 +1,24 @@
-//! Marks that strike out a row of a list, and the test for what looks like an address.
+//! Recognizes marks that strike out a row of a list, and cells that look like addresses.
 
-/// Whether a cell begins with a mark that strikes out what follows.
+/// Returns whether a cell begins with a mark that can strike out a row.
 pub(crate) fn is_marked(cell: &str) -> bool {
     let cell = cell.trim_start();
     cell.starts_with(['#', '*', '!']) || cell.starts_with("//") || cell.starts_with("--")
 }
 
-/// The mark that a cell begins with.
+/// Returns the mark with which a cell begins.
 pub(super) fn mark_of(cell: &str) -> Option<&'static str> {
     let cell = cell.trim_start();
     ["#", "*", "!", "//", "--"].into_iter().find(|mark| cell.starts_with(mark))
 }
 
-/// Whether a cell is a mark followed by an address, which the mark strikes out.
+/// Returns whether a cell is an address that follows a mark and is therefore struck out.
 pub(super) fn is_struck_address(cell: &str) -> bool {
     is_marked(cell) && cell.contains('@')
 }
 
-/// Whether a cell is an error value of a spreadsheet, such as `#N/A`, `#REF!` or the German `#NV`.
+/// Returns whether a cell is an error value of a spreadsheet, such as `#N/A`, `#REF!` or the German
+/// `#NV`.
 fn is_formula_error(cell: &str) -> bool {
     let Some(name) = cell.trim().strip_prefix('#') else { return false };
     let is_of_name = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, '/' | '_');
@@ -26,8 +27,8 @@ fn is_formula_error(cell: &str) -> bool {
     is_word && (word.len() < name.len() || word.contains('/') || word == "NV")
 }
 
-/// Whether a `#` before a cell is part of its text: an order name (`#1001`, `#D12`), a colour, or a
-/// spreadsheet's error value.
+/// Returns whether the `#` at the beginning of a cell is part of the text: an order name (`#1001`,
+/// `#D12`), a colour, or a spreadsheet's error value.
 pub(super) fn is_data(cell: &str) -> bool {
     const LETTERS: usize = 4;
     let Some(name) = cell.trim().strip_prefix('#') else { return false };
@@ -37,8 +38,9 @@ pub(super) fn is_data(cell: &str) -> bool {
     is_order || is_formula_error(cell)
 }
 
-/// The shape of a text: each run of letters as `a`, each run of digits as `9`, other characters
-/// unchanged. `#1001` without its sign has the shape of `1002`, and not that of `WEB-1002`.
+/// Returns the shape of a text: `a` for each run of letters, `9` for each run of digits, and all
+/// other characters unchanged. Without its `#`, `#1001` has the same shape as `1002`, but another
+/// shape than `WEB-1002`.
 pub(super) fn shape(text: &str) -> String {
     let mut shape = String::new();
     for c in text.trim().chars() {
@@ -56,13 +58,13 @@ pub(super) fn shape(text: &str) -> String {
     shape
 }
 
-/// The cell without marks before it.
+/// Returns a cell without the marks at its beginning.
 pub(super) fn without_mark(cell: &str) -> &str {
     cell.trim_start_matches(['#', '*', '!', '/', '-', ' ']).trim()
 }
 
-/// Whether a whole cell looks like an address, ignoring surrounding quotes, blanks and angle
-/// brackets.
+/// Returns whether a whole cell looks like an address, ignoring surrounding quotes, blanks and
+/// angle brackets.
 pub(crate) fn looks_like_address(cell: &str) -> bool {
     let cell = cell.trim_matches(|c: char| {
         c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\u{feff}')
@@ -79,7 +81,8 @@ pub(crate) fn looks_like_address(cell: &str) -> bool {
         && domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty())
 }
 
-/// Why the domain of an address is not a public one, which is suspicious if almost all others are.
+/// Returns the reason why the domain of an address is not a public domain. This is suspicious if
+/// almost all other domains of the list are public.
 pub(super) fn odd_domain(cell: &str) -> Option<&'static str> {
     let (local, domain) = cell.trim().split_once('@')?;
     let is_plain = |part: &str| {
@@ -95,11 +98,11 @@ pub(super) fn odd_domain(cell: &str) -> Option<&'static str> {
     domain.contains('_').then_some("domain holds an underscore, unlike those of the other rows")
 }
 
-/// Whether a mark at the beginning of a row strikes the row out, if the first cell is not an
-/// address. `*` and `!` may be part of the text, and dashes alone mean an empty cell.
+/// Returns whether a mark at the beginning of a row strikes out the row, if the first cell is not
+/// an address. `*` and `!` may be part of the text, and a cell of dashes alone is an empty cell.
 pub(super) fn strikes_row(cell: &str) -> bool {
     let cell = cell.trim_start();
-    // With a letter after the sign, it is unclear whether the sign is part of the text.
+    // If a letter or digit follows the `#`, it is unclear whether the `#` is part of the text.
     let is_hash =
         cell.strip_prefix('#').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
             && !is_data(cell);

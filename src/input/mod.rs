@@ -44,12 +44,12 @@ pub use row::ListRow;
 pub(crate) use source::Source;
 pub(crate) use tidy::unwrapped;
 
-/// The largest single field, in bytes of UTF-8: 1 MiB. A larger one means a missing quote or the
-/// wrong file.
+/// The maximum size of a single field, in bytes of UTF-8: 1 MiB. A larger field means a missing
+/// quote or the wrong file.
 pub const MAX_FIELD_BYTES: usize = 1 << 20;
 
-/// The largest row, in bytes of UTF-8: 4 MiB.
+/// The maximum size of a row, in bytes of UTF-8: 4 MiB.
 pub(crate) const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// The most columns (or different JSON keys) of one list.
+/// The maximum number of columns, or of different JSON keys, of one list.
 pub(crate) const MAX_COLUMNS: usize = 10_000;

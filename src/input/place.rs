@@ -1,4 +1,4 @@
-//! A column's cells: by index in a CSV row, by name in a JSON object.
+//! Refers to a column's cells: by index in a CSV row, by name in a JSON object.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::model::recipient::Fields;
 pub(crate) struct Place {
     at: usize,
     name: String,
-    /// Whether it was chosen by its values, because no heading means an address.
+    /// Whether the column was chosen by its values, because no heading means an address.
     is_by_content: bool,
 }
 
 impl Place {
-    /// The address column: the one called `configured`, else the only possible one. A JSON list may
-    /// lack the configured column in its first object, and has no columns if it has no objects.
-    /// Exit 4 if there is no such column or more than one.
+    /// Finds the address column: the column called `configured`, else the only possible one. The
+    /// first object of a JSON list may lack the configured column, and a JSON list without objects
+    /// has no columns. Exit 4 if no column or several columns are possible.
     pub(crate) fn of_email(
         reader: &ListReader,
         configured: Option<&str>,
@@ -44,8 +44,8 @@ impl Place {
         Self { at, name: name.to_owned(), is_by_content: false }
     }
 
-    /// The column called `name`, for the setting `setting`. Exit 4 if a list with a header does not
-    /// have it.
+    /// Finds the column called `name`, which comes from the setting `setting`. Exit 4 if a list
+    /// with a header has no such column.
     pub(crate) fn named(
         reader: &ListReader,
         name: &str,
@@ -68,7 +68,7 @@ impl Place {
         }
     }
 
-    /// The column's name in the list.
+    /// Returns the column's name in the list.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -81,8 +81,8 @@ impl Place {
         }
     }
 
-    /// Checks that a guessed column is still the only possible one after a JSON list got new
-    /// columns.
+    /// Checks that the guessed column is still the only possible one after a JSON list got new
+    /// columns. Exit 4 if it is not.
     pub(crate) fn still_only(
         &self,
         reader: &ListReader,
@@ -96,8 +96,8 @@ impl Place {
         }
     }
 
-    /// The cell's text; empty if there is none. JSON numbers are as written in the list, booleans
-    /// as in JSON.
+    /// Returns the cell's text, or an empty text if there is no cell. A JSON number is returned as
+    /// written in the list, a boolean as `true` or `false`.
     pub(crate) fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
             Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),

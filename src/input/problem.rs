@@ -1,5 +1,5 @@
-//! Why a list cannot be read: the place, the problem, and the fix. It never quotes a cell, because
-//! cells are personal data.
+//! The error for a list that cannot be read: the place, the problem, and the fix. It never quotes a
+//! cell, because cells are personal data.
 
 use std::fmt;
 
@@ -9,25 +9,26 @@ use crate::model::shown::visible;
 /// A place in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The list as a whole.
+    /// The whole list.
     List,
     /// A line of the text, from 1.
     Line(u64),
-    /// An element of a JSON array, from 1.
+    /// An element of a JSON array, counted from 1.
     Element(u64),
 }
 
-/// More blank lines than this are not a gap between rows: a stream of them may never end.
+/// The maximum number of consecutive blank lines. A longer series may never end, for example in a
+/// stream.
 pub(super) const MAX_BLANK_LINES: u64 = 1 << 22;
 
-/// The error for a list that continues with nothing but line endings.
+/// Returns the error for a list that continues with too many blank lines.
 pub(super) fn only_line_ends(after: u64) -> Problem {
     let what = format!("from this line on, more than {MAX_BLANK_LINES} lines are empty");
     Problem::new(Place::Line(after.max(1)), what)
         .hint("did the export fail? truncate the list after its last row, or export it again")
 }
 
-/// A structural error without the list's name.
+/// An error in the structure of a list, without the list's name.
 #[derive(Debug)]
 pub(super) struct Problem {
     place: Place,
@@ -51,7 +52,7 @@ impl Problem {
     }
 }
 
-/// A structural error: the list cannot be read past it.
+/// An error in the structure of a list. The rest of the list cannot be read.
 #[derive(Debug)]
 pub struct ReadError {
     list: String,

@@ -21,20 +21,20 @@ use super::{Format, MAX_COLUMNS, Source};
 use crate::model::error::{Error, Result};
 use crate::model::recipient::{Columns, Fields, JsonRow};
 
-/// What is known about a list before it is opened; everything else is detected.
+/// The settings with which a list is opened. Everything that they do not set is detected.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// The format; takes precedence over suffix and content.
+    /// The format. It takes precedence over the suffix and the content.
     pub format: Option<Format>,
     /// The label of the encoding, as in the Encoding Standard.
     pub encoding: Option<String>,
     /// The byte between the fields of CSV and TSV.
     pub delimiter: Option<u8>,
-    /// How many lines precede the header of CSV and TSV.
+    /// The number of lines before the header of CSV and TSV.
     pub skip_lines: Option<u64>,
-    /// The name of the address column, by which the header is recognized.
+    /// The name of the address column. It also identifies the header.
     pub email: Option<String>,
-    /// Whether to read a list whose encoding is only guessed; otherwise it is refused.
+    /// Whether to read a list whose encoding is only a guess. If false, the list is refused.
     pub accept_guess: bool,
 }
 
@@ -50,36 +50,37 @@ pub struct ListReader {
     format: Format,
     columns: Columns,
     body: Body,
-    /// The line of the header; `None` if there is none.
+    /// The line of the header; `None` if the list has none.
     header_line: Option<u64>,
-    /// The first object of a JSON list, read early to know its columns.
+    /// The first object of a JSON list. It is read early because its keys are the columns.
     ahead: Option<ListRow>,
     guess: Option<Guess>,
     read_as: ReadAs,
     findings: Findings,
     tidy: Tidy,
-    /// The key of the addresses of a JSON list, once it is known.
+    /// The key of the addresses in a JSON list, once it is known.
     email_key: Option<String>,
-    /// The only column that contains addresses, according to the first rows.
+    /// The only column that contains addresses in the first rows.
     by_content: Option<usize>,
     ended: bool,
 }
 
 impl ListReader {
-    /// Opens a list and reads its header, or its first object. Errors name the list by its path.
-    /// Exit 4 if it cannot be read, exit 2 for an unknown encoding.
+    /// Opens a list and reads its header, or its first object. Errors contain the list's path. Exit
+    /// 4 if the list cannot be read, exit 2 for an unknown encoding.
     pub fn open(source: &Source, options: &ReadOptions) -> Result<Self> {
         Self::open_as(source, &source.name(), options)
     }
 
-    /// The same with another `name` for errors, as typed.
+    /// Like [`Self::open`], but errors name the list by `name`, as the operator typed it.
     pub fn open_as(source: &Source, name: &str, options: &ReadOptions) -> Result<Self> {
-        // Checked before the file is opened.
+        // The label is checked before the file is opened.
         label(options)?;
         Self::open_reader(name.to_owned(), source.open(name)?, options)
     }
 
-    /// The same for bytes from another source; the suffix of `name` counts as a file's does.
+    /// Like [`Self::open`], for bytes from another source. The suffix of `name` is used like that
+    /// of a file.
     pub fn open_reader(
         name: String,
         reader: Box<dyn Read + Send>,
@@ -100,7 +101,7 @@ impl ListReader {
         text.fill(&mut first)?;
         if first.is_empty() {
             return Err(Problem::new(Place::List, "is empty")
-                .hint("even a list without recipients has a header; did the export fail?"));
+                .hint("even a list without recipients must have a header; did the export fail?"));
         }
         let (guess, read_as) = (text.guess().cloned(), text.read_as());
         let format = options
@@ -158,7 +159,7 @@ impl ListReader {
         if layout.headless.is_none() && header.iter().any(looks_like_address) {
             let problem = Problem::new(
                 Place::Line(line),
-                "the header holds an address: is a line break missing after it, or the header itself?",
+                "the header holds an address: is the header missing, or a line break after it?",
             );
             return Err(problem.hint("put the names of the columns on a separate line"));
         }
@@ -213,54 +214,55 @@ impl ListReader {
         })
     }
 
-    /// The name of the list in messages.
+    /// Returns the name of the list for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The format that it is read as.
+    /// Returns the format in which the list is read.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The columns: the header of a CSV list, or the keys of a JSON list seen so far, at first
-    /// those of its first object.
+    /// Returns the columns: the header of a CSV list, or the keys of a JSON list that have occurred
+    /// so far.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The line of the header, from 1; `None` for a list without a header, and for JSON.
+    /// Returns the line of the header, counted from 1. Returns `None` for JSON and for a list
+    /// without a header.
     pub fn header_line(&self) -> Option<u64> {
         self.header_line
     }
 
-    /// The only column that contains addresses, according to the first rows. `None` if there is
-    /// none or more than one, and for JSON.
+    /// Returns the only column that contains addresses in the first rows. Returns `None` for JSON,
+    /// and if no column or several columns contain addresses.
     pub(super) fn by_content(&self) -> Option<usize> {
         self.by_content
     }
 
-    /// The guess, if the encoding is a guess that was accepted.
+    /// Returns the guess, if the encoding is a guess that the operator accepted.
     pub fn guess(&self) -> Option<&Guess> {
         self.guess.as_ref()
     }
 
-    /// The encoding, and how it is known.
+    /// Returns the encoding and how mailbatch knows it.
     pub fn read_as(&self) -> ReadAs {
         self.read_as
     }
 
-    /// What the reader has changed or left out so far, by kind.
+    /// Returns what the reader has found so far, by kind of finding.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.all(&self.name)
     }
 
-    /// Counts a finding of the caller on this line.
+    /// Adds a finding of the caller on this line.
     pub(crate) fn found(&mut self, kind: Kind, line: u64) {
         self.findings.add(kind, line);
     }
 
-    /// Sets the address column. From now on, rows with a mark before their address are left out as
+    /// Sets the address column. From now on, rows with a mark before their address are skipped as
     /// struck out.
     pub fn set_email(&mut self, place: usize, name: &str) {
         self.tidy.email = Some(place);
@@ -274,7 +276,7 @@ impl ListReader {
         }
     }
 
-    /// The next row; `None` after an error or the end.
+    /// Returns the next row. Returns `None` at the end and after an error.
     pub fn next_row(&mut self) -> Option<Result<ListRow, ReadError>> {
         if let Some(row) = self.ahead.take() {
             return Some(Ok(row));
@@ -332,7 +334,8 @@ impl ListReader {
 
     fn learn_columns(&mut self, row: &JsonRow) -> Result<(), Problem> {
         for (place, key) in row.keys().enumerate() {
-            // A fast path: the objects of a list mostly have the same keys in the same order.
+            // Most objects of a list have the same keys in the same order, so the key's index is
+            // tried first.
             if self.columns.names().get(place) != Some(key) {
                 self.columns.add(key);
             }
@@ -341,7 +344,7 @@ impl ListReader {
     }
 }
 
-/// Shows the list's name and format, never its rows.
+/// Writes the list's name and format, never its rows.
 impl std::fmt::Debug for ListReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ListReader")
@@ -356,13 +359,13 @@ fn label(options: &ReadOptions) -> Result<Option<&'static encoding_rs::Encoding>
     match encoding::by_label(label) {
         Some(encoding) => Ok(Some(encoding)),
         None => Err(Error::usage(format!("--encoding: unknown encoding {label:?}")).hint(
-            "known are utf-8, utf-16, windows-1252, shift_jis and others of the Encoding Standard",
+            "use utf-8, utf-16, windows-1252, shift_jis or another label of the Encoding Standard",
         )),
     }
 }
 
-/// The columns of a header. Blanks, a mark before the first name, and a spreadsheet's `="…"` are
-/// not part of the names.
+/// Returns the columns of a header. Blanks, a mark before the first name, and a spreadsheet's
+/// `="…"` are not part of the names.
 fn columns(header: &StringRecord, is_marked: bool) -> Columns {
     let name = |(place, cell): (usize, &str)| {
         let name = cell.trim();
@@ -371,7 +374,7 @@ fn columns(header: &StringRecord, is_marked: bool) -> Columns {
     Columns::new(tidy::unwrap(header).iter().enumerate().map(name).collect())
 }
 
-/// The columns of a list without a header: only the address column has a name.
+/// Returns the columns of a list without a header, in which only the address column has a name.
 fn headless_columns(width: usize, email: usize) -> Columns {
     Columns::new(
         (0..width)
@@ -386,7 +389,7 @@ fn too_many(place: Place, count: usize) -> Result<(), Problem> {
             place,
             format!("the list has more than {MAX_COLUMNS} different columns"),
         )
-        .hint("is data used as a column name?"));
+        .hint("is data used as column names?"));
     }
     Ok(())
 }

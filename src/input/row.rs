@@ -1,14 +1,16 @@
-//! One row of a list, from the readers of all formats.
+//! One row of a list, the same for all formats.
 
 use crate::model::recipient::Fields;
 
 /// One row of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListRow {
-    /// The line on which it begins, from 1; in a JSON array the number of the element.
+    /// The line on which the row begins, counted from 1. In a JSON array, the number of the
+    /// element.
     pub line: u64,
-    /// Its fields. A row that is too short is filled with empty ones; one that is too long is kept.
+    /// The fields of the row. A row with too few fields is filled with empty ones. A row with too
+    /// many fields is kept as it is.
     pub fields: Fields,
-    /// Why this row is unusable although reading can continue.
+    /// The reason why this row is unusable. Reading continues with the next row.
     pub defect: Option<String>,
 }

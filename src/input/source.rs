@@ -15,7 +15,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads an argument: `-` is standard input, anything else a path relative to `base_dir`.
+    /// Parses an argument: `-` is standard input, anything else is a path relative to `base_dir`.
     pub fn parse(text: &str, base_dir: &Path) -> Self {
         match text {
             "-" => Self::Stdin,
@@ -24,7 +24,7 @@ impl Source {
         }
     }
 
-    /// The name of the list in messages.
+    /// Returns the name of the list for messages.
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.shown(),
@@ -32,7 +32,7 @@ impl Source {
         }
     }
 
-    /// Opens the list; errors call it `name`. Exit 4 if there is no readable file.
+    /// Opens the list. Errors name it by `name`. Exit 4 if the file is missing or not readable.
     pub(super) fn open(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         let path = match self {
             Self::Stdin => return Ok(Box::new(io::stdin())),
@@ -44,20 +44,21 @@ impl Source {
             ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint(if name.contains('{') {
                 "dates are filled in in --campaign alone; in a path, let the shell do it: news-$(date +%F).csv"
             } else {
-                "-C DIR changes where paths start; if another job writes the file, check whether it ran"
+                "-C DIR sets the directory of relative paths; if another job writes the file, check whether it ran"
             }),
             ErrorKind::PermissionDenied => Error::refused(format!("{name}: permission denied")).hint("give this user read permission"),
-            _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
+            _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that this user can read"),
         }
         };
-        // Checked before opening: opening a pipe waits until a process writes to it.
+        // The file type is checked before opening, because opening a pipe waits until a process
+        // writes to it.
         let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.is_dir() {
             return Err(Error::refused(format!("{name}: is a directory, not a list"))
                 .hint("name the files in it; several lists can be given at once"));
         }
         if !metadata.is_file() {
-            return Err(Error::refused(format!("{name}: is a pipe or a device, and a list is read more than once"))
+            return Err(Error::refused(format!("{name}: is a pipe or a device, but mailbatch reads a list more than once"))
                 .hint("write it to a file first, or use - with --campaign NAME: mailbatch send - --campaign NAME < PIPE"));
         }
         Ok(Box::new(files::open(path).map_err(cannot)?))

@@ -1,5 +1,5 @@
-//! Cleans a row of a delimited list before it is used: fills it with empty cells, shortens or
-//! unwraps it, or leaves it out. Each change is counted.
+//! Cleans the rows of a delimited list: fills short rows, drops empty cells beyond the header,
+//! unwraps cells, and skips rows that are not recipients. Each change is counted as a finding.
 
 use std::borrow::Cow;
 
@@ -17,52 +17,52 @@ use super::problem::{Place, Problem};
 use super::row::ListRow;
 use crate::model::recipient::Fields;
 
-/// Turns records into rows.
+/// Converts records into clean rows.
 #[derive(Debug, Default)]
 pub(super) struct Tidy {
     /// The number of columns in the header.
     pub(super) width: usize,
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
-    /// A mark that first cells of this list begin with and that does not strike anything out,
-    /// because it is part of their text.
+    /// A mark at the beginning of first cells that is part of their text in this list. It does not
+    /// strike out rows.
     pub(super) own_mark: Option<&'static str>,
-    /// The number of fields of almost all rows, if known.
+    /// The number of fields that almost all rows have, if known.
     pub(super) usual: Option<usize>,
     /// The properties of the rows of the most frequent length.
     pub(super) alike: Alike,
-    /// The shape that more than half of the first cells have, among those without a mark.
+    /// The shape of more than half of the first cells without a mark.
     pub(super) plain_shape: Option<String>,
-    /// Whether the list omits empty cells at the end of its rows, so that a row may end before its
+    /// Whether the list omits empty cells at the end of its rows. A row may then end before its
     /// address.
     pub(super) is_trimmed: bool,
     /// Whether almost all addresses are at public domains.
     pub(super) has_plain_domains: bool,
-    /// The rows so far whose mark is taken as part of their text.
+    /// The rows so far that begin with a mark that is treated as text.
     pub(super) marked: Marked,
-    /// The header's names, by which a repeated header is recognized, and its line.
+    /// The header's names, which identify a repeated header, and its line.
     pub(super) header: (Vec<String>, u64),
-    /// Whether an empty line or row precedes the next one.
+    /// Whether an empty line or row comes before the next row.
     pub(super) is_after_gap: bool,
-    /// Whether the file ends with the next row, without a line ending.
+    /// Whether the next row is the end of the file and has no line ending.
     pub(super) is_last_open: bool,
 }
 
-/// Rows that begin with `#` and data, such as order names. Whether they are struck out depends on
-/// what the other rows look like.
+/// The rows that begin with `#` and data, such as order names. The other rows decide whether the
+/// `#` strikes them out.
 #[derive(Debug, Default)]
 pub(super) struct Marked {
     count: u64,
-    /// The first lines of these rows.
+    /// The line numbers of the first of these rows.
     lines: Vec<u64>,
     /// The shape of their first cells without the mark.
     shape: String,
-    /// Whether another row has such a cell without the mark.
+    /// Whether another row has a first cell of this shape without the mark.
     is_mixed: bool,
 }
 
 impl Marked {
-    /// Examines the first cell of a row that is kept.
+    /// Examines the first cell of a row that is not skipped.
     fn look(&mut self, first: &str, line: u64, findings: &mut Findings) {
         const LINES: usize = 3;
         if is_marked(first) && is_data(first) {
@@ -83,7 +83,7 @@ impl Marked {
 }
 
 impl Tidy {
-    /// Turns a record into a row; `None` if it is left out.
+    /// Converts a record into a row. Returns `None` if the row is skipped.
     pub(super) fn row(
         &mut self,
         line: u64,
@@ -143,7 +143,7 @@ impl Tidy {
         Ok(Some(ListRow { line, fields: Fields::Text(record), defect }))
     }
 
-    /// The kind of finding for which a record is left out, if any.
+    /// Returns the kind of finding for which a record is skipped, if it is.
     fn left_out(&self, line: u64, record: &StringRecord) -> Result<Option<Kind>, Problem> {
         if record.as_slice().trim_start().is_empty() {
             return Ok(Some(Kind::Blank));
@@ -157,7 +157,7 @@ impl Tidy {
         Ok(self.repeats_header(line, record)?.then_some(Kind::HeaderRows))
     }
 
-    /// Whether a mark precedes the address or the row, or the row is only a comment.
+    /// Returns whether a mark strikes out the row or its address, or the row is only a comment.
     fn is_struck(&self, record: &StringRecord) -> bool {
         let Some(email) = self.email else { return false };
         if record.get(email).is_some_and(is_struck_address) {
@@ -174,19 +174,19 @@ impl Tidy {
         self.own_mark.is_some() && mark_of(cell) == self.own_mark
     }
 
-    /// Whether a row is a single text that is not a recipient: exported reports end with totals and
-    /// notes, below an empty line.
+    /// Returns whether a row is a single text that is not a recipient. Exported reports end with
+    /// totals and notes below an empty line.
     fn is_footer(&self, record: &StringRecord) -> bool {
         let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
         let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
-        // If the address is in the first column, a line of one cell is told apart from a row with a
-        // wrong address.
+        // If the address is in the first column, a line with one cell may be a row with an invalid
+        // address.
         let is_elsewhere = self.email.is_some_and(|email| email != place || record.len() == 1);
         self.width > 1 && is_elsewhere && !text.contains('@')
     }
 
-    /// Whether a row repeats the header, as in files that were joined. A header with different
-    /// columns is an error, because the rows below it would get the data of other columns.
+    /// Returns whether a row repeats the header, as in files that were joined. A header with
+    /// different columns is an error, because the cells of the rows below it would get wrong names.
     fn repeats_header(&self, line: u64, record: &StringRecord) -> Result<bool, Problem> {
         let (names, header_line) = &self.header;
         let Some(email) = self.email else { return Ok(false) };
@@ -198,7 +198,8 @@ impl Tidy {
         let (all, known) = (named().count(), named().filter(|cell| names.contains(cell)).count());
         let has_heading = record.iter().any(is_email_heading)
             || names.get(email).is_some_and(|name| cells.contains(name));
-        // An address cell with an address is never a heading. Below a gap, another table may begin.
+        // If the address cell contains an address, the row is not a header. After an empty line, a
+        // header with other columns may begin another table.
         let is_at_place =
             record.get(email).is_some_and(is_email_heading) && (all > 1 || self.width == 1);
         let is_below_gap = self.is_after_gap && all > 1 && record.iter().any(is_email_heading);
@@ -210,13 +211,13 @@ impl Tidy {
             return Ok(true);
         }
         let what = format!(
-            "is a header with other columns than that on line {header_line}, so the rows below it have different data"
+            "is a header with other columns than that on line {header_line}, so the rows below it do not fit that header"
         );
         Err(Problem::new(Place::Line(line), what).hint("were two exports joined? send them as two lists, or arrange the rows in the same columns"))
     }
 
-    /// Why it is unclear whether to mail the row's recipient, or which one; the operator must
-    /// decide.
+    /// Returns the reason why it is unclear whether to mail the row's recipient, or which address
+    /// to mail. The operator must decide.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
         let is_text = |first: &str| {
@@ -227,14 +228,15 @@ impl Tidy {
         if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
-        // Google Contacts writes several values into one cell like this.
+        // Google Contacts writes several addresses into one cell, with this separator.
         let address = record.get(email)?;
         (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: ")).then(|| {
-            "cell holds several addresses, separated by ::: : keep only one of them".to_owned()
+            "cell holds several addresses, separated by :::; keep only one of them".to_owned()
         })
     }
 
-    /// Why the address's domain is doubtful compared to those of the other rows.
+    /// Returns the reason why the address's domain is doubtful, compared to the domains of the
+    /// other rows.
     fn odd_domain(&self, record: &StringRecord) -> Option<String> {
         self.has_plain_domains
             .then(|| odd_domain(record.get(self.email?)?))
@@ -242,15 +244,16 @@ impl Tidy {
             .map(str::to_owned)
     }
 
-    /// Whether the header names fewer columns than the rows have: the address column is the last
-    /// one named, and the columns after it have no names.
+    /// Returns whether the header has fewer names than the rows have cells. The address column is
+    /// then the last one with a name.
     fn is_wider(&self, record: &StringRecord) -> bool {
         self.usual == Some(record.len())
             && self.email == Some(self.width - 1)
             && record.get(self.width - 1).is_some_and(looks_like_address)
     }
 
-    /// Whether a row of unusual length has an address in a column where most rows have none.
+    /// Returns whether a row of unusual length has an address in a column where most rows have
+    /// none.
     fn has_stray_address(&self, email: usize, record: &StringRecord) -> bool {
         let Alike { length, addresses, .. } = &self.alike;
         let is_stray = |(place, cell): (usize, &str)| {
@@ -259,7 +262,7 @@ impl Tidy {
         *length > 0 && record.len() != *length && record.iter().enumerate().any(is_stray)
     }
 
-    /// Why the row's cells seem to be in the wrong columns, or cut off.
+    /// Returns the reason why the row's cells seem to be in the wrong columns, or cut off.
     fn shift(&self, record: &StringRecord) -> Option<String> {
         let (email, found) = (self.email?, record.len());
         let is_full = found == self.width
@@ -295,7 +298,7 @@ impl Tidy {
             && record.iter().enumerate().any(is_other)
         {
             return Some(format!(
-                "row has {found} fields, the header has {}, and another address: were two rows joined?",
+                "row has {found} fields, the header has {}, and the row has a second address: were two rows joined?",
                 self.width
             ));
         }
@@ -306,7 +309,8 @@ impl Tidy {
             ));
         }
         let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
-        // If the last column of the list is always filled, a shifted row has a value beyond it.
+        // If all rows of the usual length have a value in their last column, a shifted row has a
+        // value beyond it.
         if self.alike.is_last_filled
             && record.iter().skip(usual.max(self.width)).all(|cell| cell.trim().is_empty())
         {
@@ -318,18 +322,18 @@ impl Tidy {
     }
 }
 
-/// Whether a cell is an address, or contains one among several texts.
+/// Returns whether a cell is an address, or contains an address among several texts.
 fn holds_address(cell: &str) -> bool {
     cell.contains('@') && cell.split([';', ',', '|', '\t']).any(looks_like_address)
 }
 
-/// Whether a text is an address whose end is missing.
+/// Returns whether a text is an address whose end is missing.
 fn is_cut(address: &str) -> bool {
     let Some((_, domain)) = address.rsplit_once('@') else { return false };
     domain.rsplit_once('.').is_none_or(|(_, last)| last.len() < 2)
 }
 
-/// Whether a text is an address up to its last dot, followed by the rest of its domain.
+/// Returns whether `address` is an address up to its last dot, and `next` the rest of its domain.
 fn is_stump(address: &str, next: &str) -> bool {
     let Some((_, domain)) = address.rsplit_once('@') else { return false };
     let is_end = (2..=24).contains(&next.len())
@@ -337,8 +341,8 @@ fn is_stump(address: &str, next: &str) -> bool {
     !domain.contains('.') && is_end
 }
 
-/// The value of a cell that is written as a formula to prevent a spreadsheet from reading it as a
-/// number: `00123` for `="00123"`, `= "00123"` or `=T("00123")`.
+/// Returns the value of a cell that is written as a formula so that a spreadsheet does not read it
+/// as a number: `00123` for `="00123"`, `= "00123"` or `=T("00123")`.
 pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     let formula = cell.trim().strip_prefix('=')?.trim();
     let formula = formula
@@ -354,7 +358,8 @@ pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     is_doubled.then(|| Cow::Owned(inner.replace("\"\"", "\"")))
 }
 
-/// Whether a cell is a formula: an equals sign, followed by a function, a cell, a number or a text.
+/// Returns whether a cell is a formula: an equals sign, followed by a function, a cell, a number or
+/// a text.
 fn is_formula(cell: &str) -> bool {
     let Some(formula) = cell.trim_start().strip_prefix('=') else { return false };
     formula.trim_start().starts_with(|c: char| {
@@ -362,7 +367,7 @@ fn is_formula(cell: &str) -> bool {
     })
 }
 
-/// A record whose cells are unwrapped.
+/// Returns a record whose cells are unwrapped: `="00123"` becomes `00123`.
 pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
     record
         .iter()
@@ -372,10 +377,11 @@ pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
         .collect()
 }
 
-/// Whether a text is UTF-8 that was read as Windows-1252 and encoded as UTF-8 again.
+/// Returns whether a text is UTF-8 that was wrongly read as Windows-1252 and then encoded as UTF-8
+/// again.
 pub(super) fn is_encoded_twice(text: &str) -> bool {
-    // The lead byte of a multi-byte character became one of these characters, and each continuation
-    // byte another non-ASCII character.
+    // Read as Windows-1252, the first byte of a multi-byte character gives one of these characters,
+    // and each further byte another non-ASCII character.
     let mut chars = text.chars();
     let is_suspicious = std::iter::from_fn(|| chars.next())
         .zip(text.chars().skip(1))

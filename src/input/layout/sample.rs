@@ -1,9 +1,8 @@
-//! The sample from which the layout of a text is detected: its lines, and its records under a given
-//! delimiter.
+//! Splits the beginning of a text, from which the layout is detected, into lines and records.
 
 use memchr::{memchr, memchr2, memchr3};
 
-/// The nonblank lines of a text: their offsets, and their numbers from 1.
+/// The nonblank lines of a text, with their offsets and their line numbers from 1.
 pub(super) struct Lines {
     pub(super) starts: Vec<(usize, u64)>,
     pub(super) last: u64,
@@ -11,7 +10,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn of(text: &str) -> Self {
-        // Includes lines that may be skipped.
+        // This number includes the lines that may be skipped before the header.
         const MOST: usize = 2_000;
         let bytes = text.as_bytes();
         let (mut starts, mut at, mut line) = (Vec::new(), 0, 1);
@@ -40,9 +39,9 @@ pub(super) struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// The cells of the record at `at`, without surrounding quotes and blanks, and the offset of
-    /// the next record. A quote that is not closed in the sample counts as text. `None` at the end,
-    /// and for a record that the sample may have cut.
+    /// Returns the cells of the record at `at`, without surrounding quotes and blanks, and the
+    /// offset of the next record. A quote that is not closed in the sample counts as text. Returns
+    /// `None` at the end, and for a record that the end of the sample may have cut.
     pub(super) fn record(self, at: usize, delimiter: u8) -> Option<(Vec<&'a str>, usize)> {
         let bytes = self.text.as_bytes();
         let mut at =
@@ -82,7 +81,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The offset after the quote that closes a field.
+/// Returns the offset after the quote that closes a field.
 fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr(b'"', bytes.get(at..)?)? + 1;
@@ -93,7 +92,7 @@ fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// A cell without surrounding blanks and quotes, and without a spreadsheet's `="…"`.
+/// Returns a cell without surrounding blanks and quotes, and without a spreadsheet's `="…"`.
 fn unwrapped(cell: &str) -> &str {
     let cell = cell.trim();
     let cell = cell.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(cell);
