@@ -147,7 +147,7 @@ impl Array {
         Problem::new(
             Place::List,
             format!(
-                "the file ends inside the JSON array, at element {}: is it truncated?",
+                "the file ends inside the JSON array, at element {}: truncated?",
                 self.element.max(1)
             ),
         )

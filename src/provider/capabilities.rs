@@ -1,4 +1,5 @@
-//! What a provider can do, and which features of a message it cannot express.
+//! Describes what a provider can do, and refuses a message with a feature that the provider cannot
+//! express.
 
 use std::time::Duration;
 
@@ -6,45 +7,47 @@ use crate::content::Needs;
 use crate::model::error::{Error, Result};
 use crate::model::literal::Rate;
 
-/// What a provider can do. The pipeline decides by these values and never by a provider's name.
+/// The abilities and limits of a provider. The pipeline decides by these values and never by a
+/// provider's name.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
-    /// The most recipients of one claim (a batch of an HTTP API; a chunk over SMTP).
+    /// The maximum number of recipients of one claim: a batch of an HTTP API, or a group of
+    /// messages over SMTP.
     pub max_recipients: usize,
-    /// The most recipients of one request. The pipeline does not make claims smaller than this to
-    /// share the end of a list among connections.
+    /// The maximum number of recipients of one request. At the end of a list, the pipeline divides
+    /// the rest among connections, but makes no claim smaller than this.
     pub per_request: usize,
-    /// The most bytes of one request; `None` if the provider checks the size of each message
+    /// The maximum number of bytes of one request; `None` if the provider limits each message
     /// separately.
     pub request_bytes: Option<usize>,
-    /// How long the provider recognises a repeated request by its idempotency key; `None` if it has
-    /// no such keys.
+    /// The time for which the provider recognises a repeated request by its idempotency key; `None`
+    /// if the provider has no idempotency keys.
     pub idempotency_window: Option<Duration>,
     /// The form in which the provider receives a message.
     pub form: Form,
-    /// Who writes the unsubscribe headers.
+    /// Which side writes the unsubscribe headers.
     pub unsubscribe_headers: UnsubscribeHeaders,
     /// Whether a message may have attachments.
     pub attachments: bool,
     /// Whether all recipients of a request get the same attachments.
     pub shares_attachments: bool,
-    /// Whether the HTML may show some of them by `cid:`.
+    /// Whether the HTML may show attached images by `cid:`.
     pub inline_images: bool,
     /// Whether a message may have custom headers.
     pub custom_headers: bool,
-    /// Whether replies may go to more than one mailbox.
+    /// Whether a message may have more than one Reply-To mailbox.
     pub several_reply_to: bool,
-    /// Custom headers that the provider refuses, in lowercase.
+    /// The names of custom headers that the provider refuses, in lowercase.
     pub refused_headers: &'static [&'static str],
-    /// Whether the operator may choose the envelope sender, to which bounces are sent.
+    /// Whether the operator may choose the envelope sender, the address that receives bounces.
     pub envelope_sender: bool,
-    /// The documented request rate, used if the configuration sets none. The configuration may
-    /// raise or lower it.
+    /// The documented request rate. It applies if the configuration sets no rate; the configuration
+    /// may raise or lower it.
     pub request_rate: Option<Rate>,
 }
 
 impl Capabilities {
-    /// The capabilities of a provider that accepts any encoded message, one at a time.
+    /// Returns the capabilities of a provider that accepts any encoded message, one at a time.
     pub const fn mime() -> Self {
         Self {
             max_recipients: 100,
@@ -64,14 +67,18 @@ impl Capabilities {
         }
     }
 
-    /// Fails with exit 4 and names the first feature of the message that `provider` cannot express.
+    /// Checks that `provider` can express every feature of the message. Otherwise fails with exit 4
+    /// and names the first feature that it cannot express.
     pub fn refuse_inexpressible(&self, provider: &str, needs: &Needs) -> Result<()> {
         let refused = |what: &str, hint: &str| {
-            Err(Error::refused(format!("providers.{provider} cannot express {what}")).hint(hint))
+            Err(Error::refused(format!(
+                "providers.{provider} cannot express {what} in a request to its API"
+            ))
+            .hint(hint))
         };
         if needs.inline_images && !self.inline_images {
             return refused(
-                "images inside of the HTML (cid:)",
+                "images inside the HTML (cid:)",
                 "put them on a web server and refer to them by https, or use another provider",
             );
         }
@@ -88,31 +95,31 @@ impl Capabilities {
         if let Some(name) = needs.headers.iter().find(is_refused) {
             return refused(
                 &format!("the header {name}"),
-                "remove it from [message.headers] (list_id and feedback_id are in [message]), or use another provider",
+                "remove the header from [message.headers] (list_id and feedback_id are in [message]), or use another provider",
             );
         }
         if needs.several_reply_to && !self.several_reply_to {
             return refused(
                 "more than one mailbox in reply_to",
-                "leave one of them, or use another provider",
+                "keep only one mailbox, or use another provider",
             );
         }
         if needs.unsubscribe_mailto && self.unsubscribe_headers != UnsubscribeHeaders::Ours {
             return refused(
-                "unsubscribe_mailto: it takes no List-Unsubscribe of ours",
+                "a List-Unsubscribe header with unsubscribe_mailto",
                 "remove unsubscribe_mailto from [message], or use another provider",
             );
         }
         if needs.envelope_sender && !self.envelope_sender {
             return refused(
                 "a separate envelope sender",
-                "remove envelope_sender from [message]; the provider receives the bounces",
+                "remove envelope_sender from [message]; this provider receives the bounces itself",
             );
         }
         if self.unsubscribe_headers == UnsubscribeHeaders::None && needs.is_marketing {
             return refused(
-                "unsubscribe headers, which marketing mail needs",
-                "use a provider that sets headers, such as smtp",
+                "unsubscribe headers",
+                "marketing mail needs unsubscribe headers: use a provider that can send them, such as smtp",
             );
         }
         Ok(())
@@ -126,7 +133,8 @@ pub enum Form {
     Mime,
     /// As separate parts, in [`Job::content`](super::Job::content).
     Parts,
-    /// As separate parts if they can express the message, else encoded as MIME. A job has both.
+    /// As separate parts if they can express the message, else encoded as MIME. The job contains
+    /// both forms.
     Both,
 }
 
@@ -135,9 +143,9 @@ pub enum Form {
 pub enum UnsubscribeHeaders {
     /// mailbatch writes them, and the provider keeps them.
     Ours,
-    /// The provider adds its own and refuses those of mailbatch.
+    /// The provider adds its own headers and refuses those of mailbatch.
     Provider,
-    /// Neither can write them, so marketing mail is refused.
+    /// Neither side can write the headers, so marketing mail is refused.
     None,
 }
 

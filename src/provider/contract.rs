@@ -1,4 +1,4 @@
-//! The provider trait, and a row of the provider table.
+//! Defines the provider trait and a row of the provider table.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,58 +16,58 @@ use crate::dkim::Signers;
 use crate::model::error::{Error, Result};
 use crate::model::verdict::Reply;
 
-/// A service that accepts mail: a relay, an API, or the sandbox.
+/// A service that accepts mail: an SMTP relay, an HTTP API, or the sandbox.
 pub trait Provider: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
-    /// Prepares for the message of a run, before anything is sent. Fails with exit 4 and names the
-    /// first feature that the provider cannot express. `name` is the provider's name under
-    /// `[providers]`.
+    /// Prepares the provider for the message of a run, before anything is sent. Fails with exit 4
+    /// and names the first feature of the message that the provider cannot express. `name` is the
+    /// provider's name under `[providers]`.
     fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
         self.capabilities().refuse_inexpressible(name, needs)
     }
-    /// Sets the store for facts about the server, so that later runs know them. The default ignores
-    /// it.
+    /// Sets the store for facts about the server, so that later runs know these facts. The default
+    /// ignores the store.
     fn use_memory(&mut self, _memory: Arc<dyn Memory>) {}
-    /// Sends one claim. It never fails as a whole: if an outcome is uncertain the verdict is
-    /// `Unknown`, and members that were not begun are missing from the reply. At most `in_flight`
-    /// tasks call it at once.
+    /// Sends one claim, a batch of messages that is recorded in the ledger. The call never fails as
+    /// a whole. If an outcome is uncertain, the verdict is `Unknown`. Messages that were not
+    /// started are missing from the reply. At most `in_flight` tasks call this method at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
-    /// A hash of the destination and its credentials: equal for the same account and key. A repeat
-    /// through another account would send the message a second time. A provider must return it if
-    /// it has idempotency keys, or if its accounts may have lower limits than the API.
+    /// Returns a hash of the destination and its credentials, equal for the same account and key. A
+    /// repeat through another account would send the message a second time. A provider must return
+    /// a hash if it has idempotency keys, or if its accounts may have lower limits than the API.
     fn account(&self) -> Option<[u8; 32]> {
         None
     }
-    /// Reports that this account has accepted mail in an earlier run. From then on a reply in a
-    /// foreign form, such as a web page, makes the outcome unknown. Without this report, such a
-    /// reply means that the configured server is the wrong one. The default ignores it.
+    /// Reports that this account has accepted mail in an earlier run. From then on, a reply that is
+    /// not in the API's format, such as a web page, makes the outcome unknown. Otherwise, such a
+    /// reply means that the configured server is the wrong one. The default ignores the report.
     fn has_answered_before(&self) {}
-    /// Whether a session begins with a login. If it does, the pipeline sends one recipient alone
-    /// until the server has answered. A login that the server refuses is then tried once instead of
-    /// on every connection. The default is false.
+    /// Returns whether a session begins with a login. If it does, the pipeline first sends a single
+    /// recipient and waits for the server's answer. A login that the server refuses is then tried
+    /// once, not on every connection. The default is false.
     fn logs_in(&self) -> bool {
         false
     }
-    /// The other functions of the provider's API. The default is none.
+    /// Returns the account functions of the provider's API. The default is none.
     fn account_api(&self) -> Option<&dyn AccountApi> {
         None
     }
-    /// Switches to the API's sandbox mode: the provider delivers no message from now on but
-    /// otherwise treats each as real mail. Fails with exit 2 if the API has no such mode. `name` is
-    /// the provider's name under `[providers]`.
+    /// Switches to the API's sandbox mode: the provider treats each message like real mail but
+    /// delivers none. Fails with exit 2 if the API has no sandbox mode. `name` is the provider's
+    /// name under `[providers]`.
     fn enter_sandbox(&mut self, name: &str) -> Result<()> {
         Err(no_sandbox_mode(name))
     }
-    /// The DKIM signers for the encoded messages that this provider receives. The default is none,
-    /// because only relays leave the signing to mailbatch.
+    /// Returns the DKIM signers for the encoded messages of this provider. The default is none,
+    /// because only SMTP relays leave the signing to mailbatch.
     fn dkim(&self) -> Option<&Signers> {
         None
     }
-    /// Says good-bye to the server and closes all connections, within about a second.
+    /// Ends all sessions and closes all connections, within about a second.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// The error of a provider whose API has no sandbox mode.
+/// Returns the error for a provider whose API has no sandbox mode.
 pub(super) fn no_sandbox_mode(name: &str) -> Error {
     Error::usage(format!("providers.{name}: this API has no sandbox mode"))
         .hint("remove --provider-sandbox, or use a provider of kind sandbox")
@@ -83,17 +83,17 @@ impl fmt::Debug for dyn Provider {
 pub struct ProviderSpec {
     /// The value of `kind` in mailbatch.toml.
     pub kind: &'static str,
-    /// Its line in `--help` and README.
+    /// The provider's line in `--help` and README.
     pub summary: &'static str,
-    /// The keys it accepts in addition to those of every provider.
+    /// The keys that this kind accepts in addition to those of every provider.
     pub keys: &'static [&'static str],
-    /// Whether messages leave this machine, so that the operator is asked first. False for the
-    /// sandbox.
+    /// Whether messages leave this machine. If they do, the operator is asked first. False only for
+    /// the sandbox.
     pub leaves_the_machine: bool,
-    /// The readers of its events. The first reads what the provider posts to the webhook endpoint;
-    /// the others read forms that occur only in its exports and logs. Empty if the provider has no
-    /// webhooks.
+    /// The readers of the provider's events. The first one reads what the provider posts to the
+    /// webhook endpoint. The others read formats that occur only in its exports and logs. Empty if
+    /// the provider has no webhooks.
     pub webhooks: &'static [&'static Webhook],
-    /// Checks the keys and builds the provider. Does not use the network.
+    /// Checks the keys and builds the provider without using the network.
     pub connect: fn(&ProviderSettings) -> Result<Box<dyn Provider>>,
 }

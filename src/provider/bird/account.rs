@@ -1,4 +1,4 @@
-//! What Bird's API reports about the account: whether the key is accepted.
+//! Checks the account through Bird's API: it reports only whether the key is accepted.
 
 use super::Bird;
 use super::suppressions::SUPPRESSIONS;

@@ -50,11 +50,11 @@ const LIMITS: Limits = Limits {
     bytes: 20_000_000,
     idempotency_window: Some(Duration::from_secs(3 * 3_600)),
 };
-/// The most characters of a subject, and of a header's value.
+/// The maximum number of characters of a subject, and of a header's value.
 const MAX_LINE: usize = 998;
-/// The most characters of `html`, and of `text`.
+/// The maximum number of characters of `html`, and of `text`.
 const MAX_BODY: usize = 524_288;
-/// The most mailboxes of `reply_to`.
+/// The maximum number of mailboxes in `reply_to`.
 const MAX_REPLY_TO: usize = 25;
 /// Headers that Bird writes itself.
 const RESERVED: [&str; 13] = [
@@ -72,7 +72,7 @@ const RESERVED: [&str; 13] = [
     "content-type",
     "received",
 ];
-/// Bird's test address. It accepts every message and reports it as delivered.
+/// Bird's test address. Bird accepts every message to it and reports the message as delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {
     attachments: false,
@@ -130,7 +130,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }))
 }
 
-/// The API of the key's region, which its prefix names: `bk_eu1_…`.
+/// Returns the API address of the key's region. The key's prefix names the region: `bk_eu1_…`.
 fn base(key: &str) -> &'static str {
     if key.starts_with("bk_eu1_") { BASE_EU } else { BASE }
 }
@@ -165,8 +165,8 @@ impl Service for Bird {
         self.capabilities.refuse_inexpressible(name, needs)
     }
 
-    /// Sends every message to Bird's test address instead of the recipients. Labels for that
-    /// address are not documented.
+    /// Sends every message to Bird's test address instead of its recipient. Bird does not document
+    /// labels for that address.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -238,8 +238,8 @@ impl Bird {
     }
 }
 
-/// Refuses a message that exceeds the service's limits, because the service refuses the whole batch
-/// if one message is too long.
+/// Refuses a message that exceeds the service's limits. The service would refuse the whole batch
+/// because of one message.
 fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     let count = content.reply_to.len();
     if count > MAX_REPLY_TO {
@@ -254,8 +254,8 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
         ("html", content.html.as_deref().unwrap_or_default(), MAX_BODY),
     ];
     for (name, value, most) in parts.into_iter().chain(headers) {
-        // A text has at least as many bytes as characters, and its byte length is known without
-        // counting.
+        // A text has at least as many bytes as characters, so characters are counted only if there
+        // are too many bytes.
         let characters = if value.len() > most { value.chars().count() } else { 0 };
         if characters > most {
             let words = format!("{name} has {characters} characters, the service takes {most}");
@@ -265,7 +265,7 @@ fn refuse_too_long(content: &Content) -> Result<(), Inexpressible> {
     Ok(())
 }
 
-/// A successful answer, in the order of the request:
+/// A success reply, in the order of the request:
 /// `{"data":[{"id":"em_…","status":"accepted","category":"marketing"}]}`.
 #[derive(Deserialize)]
 struct Taken {
@@ -293,7 +293,7 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
                 code: answer.status.as_str().into(),
                 detail: String::new(),
             },
-            // For a message just accepted, only the status `accepted` is documented.
+            // Bird documents only the status `accepted` for a message that was just submitted.
             (_, status) => Verdict::Unknown {
                 detail: answer.clean(&format!(
                     "{} {}",
@@ -305,7 +305,7 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(data.into_iter().map(verdict).collect())
 }
 
-/// An error:
+/// An error reply:
 /// `{"error":{"type":"validation_error","code":"E01001","name":"…","message":"…","details":[{"param":"to[0].email","message":"…"}]}}`.
 struct Problem {
     class: String,
@@ -313,12 +313,13 @@ struct Problem {
     name: String,
     /// All messages of the error, joined.
     words: String,
-    /// The fields that the error concerns.
+    /// The names of the fields that the error concerns.
     params: Vec<String>,
 }
 
 impl Problem {
-    /// Reads a nested or top-level error; `None` if the answer has no error in Bird's format.
+    /// Parses a nested or top-level error. Returns `None` if the reply has no error in Bird's
+    /// format.
     fn of(answer: &Answer) -> Option<Self> {
         let body: Value = answer.json()?;
         let error = body.get("error").filter(|error| error.is_object()).unwrap_or(&body);
@@ -346,17 +347,18 @@ impl Problem {
             .then_some(problem)
     }
 
-    /// Whether the error concerns `field` of any message, as in `to[0].email` or `[3].to[0].email`.
+    /// Returns whether the error concerns `field` of any message, as in `to[0].email` or
+    /// `[3].to[0].email`.
     fn concerns(&self, field: &str) -> bool {
         self.params.iter().any(|param| param.split(['.', '[', ']']).any(|part| part == field))
     }
 
-    /// Whether the error's code or name contains this word, in any case.
+    /// Returns whether the error's code or name contains this word, ignoring case.
     fn is_about(&self, word: &str) -> bool {
         [&self.code, &self.name].iter().any(|text| text.to_ascii_lowercase().contains(word))
     }
 
-    /// The error's name for scripts, or its code or type if it has no name.
+    /// Returns the error's name for scripts, or its code or type if it has no name.
     fn label(&self) -> &str {
         [&self.name, &self.code, &self.class]
             .into_iter()
@@ -385,8 +387,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             Read::Stop(refusal(Reason::Cap))
         }
         StatusCode::UNPROCESSABLE_ENTITY => unprocessable(sent, &problem, &refusal),
-        // Bird's own answer means that nothing was accepted and that the key may be used again. The
-        // same status from a gateway would prove nothing.
+        // In Bird's format, this reply means that nothing was accepted and the key may be used
+        // again. The same status from a gateway would prove nothing.
         StatusCode::SERVICE_UNAVAILABLE if problem.class == "service_unavailable_error" => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
@@ -397,8 +399,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
 }
 
 fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Refusal) -> Read {
-    // One suppressed recipient refuses the whole batch. Bird documents neither the error's name nor
-    // how the error gives the reason for the suppression. The related event is named
+    // One suppressed recipient makes Bird refuse the whole batch. Bird documents neither the
+    // error's name nor where the error states the reason. The related event is named
     // `recipient_suppressed`.
     if problem.is_about("suppress") || problem.words.to_ascii_lowercase().contains("suppressed") {
         return match sent {
@@ -406,11 +408,11 @@ fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Ref
             _ => Read::Unnamed(refusal(Reason::Policy)),
         };
     }
-    // `RecipientDomainNotAllowed` refuses a domain reserved for tests.
+    // The error `RecipientDomainNotAllowed` refuses a domain reserved for tests.
     if problem.concerns("to") || problem.is_about("recipient") {
         return Read::Unnamed(refusal(Reason::BadAddress));
     }
-    // Every recipient has the same sender. The related event is named `domain_unverified`.
+    // The sender is the same for every recipient. The related event is named `domain_unverified`.
     if problem.concerns("from") || (problem.is_about("domain") && problem.is_about("verified")) {
         return Read::Stop(refusal(Reason::Policy));
     }
@@ -420,7 +422,7 @@ fn unprocessable(sent: usize, problem: &Problem, refusal: &dyn Fn(Reason) -> Ref
 fn by_status_alone(answer: &Answer, refusal: Refusal) -> Read {
     let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
     match answer.status {
-        // The key belongs to another region.
+        // This status means that the key belongs to another region.
         StatusCode::MISDIRECTED_REQUEST => Read::Stop(with(Reason::Auth)),
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => Read::Stop(refusal),
         StatusCode::TOO_MANY_REQUESTS => Read::Again {
@@ -431,7 +433,8 @@ fn by_status_alone(answer: &Answer, refusal: Refusal) -> Read {
     }
 }
 
-/// Reads the header `RateLimit: "email_batch";r=0;t=35`: the seconds until the limit's minute ends.
+/// Returns the wait from the header `RateLimit: "email_batch";r=0;t=35`, where `t` is the number of
+/// seconds until the limit's minute ends.
 fn reset(answer: &Answer) -> Option<Duration> {
     let seconds =
         answer.header("ratelimit").split(';').find_map(|part| part.trim().strip_prefix("t="))?;

@@ -1,4 +1,4 @@
-//! The suppression list of Bird's workspace.
+//! Reads and extends the suppression list of a Bird workspace.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -34,7 +34,7 @@ impl RemoteList for Bird {
         })
     }
 
-    /// Bird lists an added address as suppressed manually, which stops all kinds of mail.
+    /// Bird stores an added address as suppressed manually, which stops all kinds of mail.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
     }

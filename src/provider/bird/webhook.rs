@@ -1,4 +1,4 @@
-//! Bird's webhooks, signed as the Standard Webhooks specification describes.
+//! Reads Bird's webhooks, which are signed as the Standard Webhooks specification describes.
 //!
 //! Documentation: <https://bird.com/docs/webhooks>. Only a bounce of type `hard` means that the
 //! address is unusable.

@@ -1,4 +1,4 @@
-//! What Drin's API reports about the account: whether the key is accepted.
+//! Checks the account through Drin's API: it reports only whether the key is accepted.
 
 use super::Drin;
 use super::suppressions::SUPPRESSIONS;

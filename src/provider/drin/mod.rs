@@ -41,7 +41,8 @@ const LIMITS: Limits = Limits {
     bytes: 20_000_000,
     idempotency_window: Some(Duration::from_secs(24 * 3_600)),
 };
-/// No field is documented for what an image is called in the HTML.
+/// Inline images are not supported, because no field is documented for the name of an image in the
+/// HTML.
 const CAPABILITIES: Capabilities =
     Capabilities { inline_images: false, ..http::capabilities(&LIMITS) };
 
@@ -88,7 +89,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Drin {
     http: Http,
-    /// The project to use with a key for the whole account.
+    /// The project to use if the key is valid for the whole account.
     project: Option<String>,
     /// Additional fields of each message: `tags`.
     options: serde_json::Map<String, serde_json::Value>,
@@ -190,7 +191,7 @@ impl Drin {
     }
 }
 
-/// A successful answer:
+/// A success reply:
 /// `{"results":[{"index":0,"id":"msg_…","status":"queued"},{"index":1,"error":{…}}]}`, or
 /// `{"data":[{"id":"msg_…"},{"error":{…}}]}`.
 #[derive(Deserialize)]
@@ -211,7 +212,7 @@ struct Item {
     error: Option<Problem>,
 }
 
-/// An error: `{"type":"validation_error","message":"…","code":"…","param":"to"}`.
+/// An error in a reply: `{"type":"validation_error","message":"…","code":"…","param":"to"}`.
 #[derive(Clone, Default, Deserialize)]
 struct Problem {
     #[serde(default)]
@@ -224,7 +225,7 @@ struct Problem {
     param: Option<String>,
 }
 
-/// The answer to a failed request: `{"error":{…}}`.
+/// The reply to a failed request: `{"error":{…}}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -236,15 +237,15 @@ impl Problem {
         self.code.as_deref().unwrap_or_default()
     }
 
-    /// Whether the error concerns a field, such as `to` in `emails[3].to[0].email`.
+    /// Returns whether the error concerns a field, such as `to` in `emails[3].to[0].email`.
     fn is_about(&self, field: &str) -> bool {
         self.param.as_deref().is_some_and(|param| {
             param.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == field)
         })
     }
 
-    /// Whether the error would apply to every recipient: credentials, project, quota, or the
-    /// sender.
+    /// Returns whether the error would apply to every recipient, because its cause is the
+    /// credentials, the project, the quota or the sender.
     fn concerns_account(&self) -> bool {
         match self.r#type.as_str() {
             "authentication_error" | "permission_error" | "not_found" => true,
@@ -259,8 +260,8 @@ impl Problem {
             "rate_limited" => Reason::Rate,
             "internal_error" => Reason::Session,
             "validation_error" if self.is_about("to") => Reason::BadAddress,
-            // The codes are the reasons of Drin's suppression list. Without a code, a person
-            // suppressed the address.
+            // The codes are the reasons of Drin's suppression list. If there is no code, the
+            // recipient or an operator suppressed the address.
             "suppressed" => match self.code() {
                 "hard_bounce" => Reason::HardBounce,
                 "complaint" => Reason::Complaint,
@@ -321,8 +322,8 @@ fn verdict(item: &Item, answer: &Answer) -> Verdict {
                 "" => Verdict::Unknown { detail: "an error without a type".into() },
                 "suppressed" => Verdict::Suppressed(refusal),
                 "internal_error" => Verdict::NotTaken { refusal, counts: true },
-                // A repeat with the same key would get the same results, so these members wait for
-                // another batch.
+                // A repeat with the same key would get the same results, so these messages are sent
+                // later in another batch.
                 "rate_limited" => Verdict::NotTaken { refusal, counts: false },
                 _ if problem.concerns_account() => Verdict::NotTaken { refusal, counts: false },
                 _ => Verdict::Rejected(refusal),
@@ -339,7 +340,7 @@ fn verdict(item: &Item, answer: &Answer) -> Verdict {
 
 fn failure(sent: usize, answer: &Answer) -> Read {
     let Failure { error } = answer.json().unwrap_or_default();
-    // An answer without an error in Drin's format shows its body.
+    // If the reply has no error in Drin's format, the refusal shows the reply's body.
     let refusal = if error.r#type.is_empty() {
         answer.refusal(Reason::Policy, "", &error.message)
     } else {
@@ -349,7 +350,7 @@ fn failure(sent: usize, answer: &Answer) -> Read {
         (StatusCode::CONFLICT, "suppressed") => {
             Read::Each(vec![Verdict::Suppressed(refusal); sent])
         }
-        // The answer while Drin still works on the first request is not documented.
+        // Drin does not document its reply while it still works on the first request with a key.
         (StatusCode::CONFLICT, "conflict")
             if format!("{} {}", error.code(), error.message).contains("progress") =>
         {
@@ -358,7 +359,8 @@ fn failure(sent: usize, answer: &Answer) -> Read {
                 refusal: Refusal { reason: Reason::NoReply, ..refusal },
             }
         }
-        // Only a defect in mailbatch uses a key for another body.
+        // Drin reports that the key was used for another body, which only a defect in mailbatch can
+        // cause.
         (StatusCode::CONFLICT, "conflict") => {
             Read::Stop(Refusal { reason: Reason::Session, ..refusal })
         }
@@ -368,7 +370,7 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             Read::Stop(refusal)
         }
         (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => Read::Unnamed(refusal),
-        // Drin also uses 403 for plan, quota, sandbox and project, so the key may be valid.
+        // Drin also uses 403 for plan, quota, sandbox and project errors, so the key may be valid.
         (StatusCode::FORBIDDEN, _) => Read::Stop(Refusal { reason: Reason::Policy, ..refusal }),
         _ => by_status(answer, refusal),
     }

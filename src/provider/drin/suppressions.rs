@@ -1,4 +1,4 @@
-//! The suppression list of Drin's project.
+//! Reads and extends the suppression list of a Drin project.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Trouble};
 use crate::provider::http::{ListedPage, Request, next_page, page_path};
 
 pub(super) const SUPPRESSIONS: &str = "/v1/suppressions";
-/// The most entries of a page.
+/// The maximum number of entries of a page.
 const PAGE: &str = "limit=100";
 
 impl RemoteList for Drin {
@@ -23,7 +23,7 @@ impl RemoteList for Drin {
         })
     }
 
-    /// Drin lists an added address as suppressed manually, which stops all kinds of mail.
+    /// Drin stores an added address as suppressed manually, which stops all kinds of mail.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
     }

@@ -1,11 +1,11 @@
-//! Drin's webhooks. The header `Drin-Signature: t=<seconds>,v1=<hex>` is an HMAC-SHA256 over the
-//! time, a dot and the body.
+//! Reads Drin's webhooks. The header `Drin-Signature: t=<seconds>,v1=<hex>` contains an HMAC-SHA256
+//! over the time, a dot and the body.
 //!
-//! Documentation: <https://drin.run/docs/webhooks>. Two event forms are published: `delivery` with
-//! `data.messageId`, and `email.delivered` with `data.id`. Both are read. The documentation does
-//! not say exactly which bytes are signed; this code assumes the scheme that usually has this
-//! header format. A bounce is hard unless the event says otherwise, because Drin suppresses every
-//! address that bounces.
+//! Documentation: <https://drin.run/docs/webhooks>. It contains two forms of events: `delivery`
+//! with `data.messageId`, and `email.delivered` with `data.id`. This code reads both. The
+//! documentation does not say exactly which bytes are signed; this code assumes the scheme that
+//! usually has this header format. A bounce is hard unless the event says otherwise, because Drin
+//! suppresses every address that bounces.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What Emitlo's API reports about the account: whether the key is accepted.
+//! Checks the account through Emitlo's API: it reports only whether the key is accepted.
 
 use super::Emitlo;
 use super::suppressions::SUPPRESSIONS;

@@ -78,7 +78,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Emitlo {
     http: Http,
-    /// Additional fields of each message; none are documented.
+    /// Additional fields of each message. Emitlo documents none.
     options: Map<String, Value>,
 }
 
@@ -134,8 +134,8 @@ impl Api for Emitlo {
     }
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
-        // The reply names recipients only by address, so an address may occur once in a request.
-        // After this error the caller halves the request.
+        // The reply names suppressed recipients only by address, so an address may occur only once
+        // in a request. After this error the caller divides the request.
         let mut seen = HashSet::with_capacity(jobs.len());
         if !jobs.iter().all(|job| seen.insert(name(job))) {
             return Err(Inexpressible(Refusal::new(
@@ -159,7 +159,8 @@ impl Api for Emitlo {
 impl Emitlo {
     fn mail<'a>(&'a self, job: &'a Job) -> Result<Mail<'a>, Inexpressible> {
         let content = http::content(job)?;
-        // A template may print a list where none was to be seen.
+        // A template in `reply_to` can produce a list of mailboxes that the earlier check of the
+        // configuration could not see.
         if content.reply_to.len() > 1 {
             return Err(Inexpressible(Refusal::new(
                 Reason::Content,
@@ -181,12 +182,12 @@ impl Emitlo {
     }
 }
 
-/// The recipient's address in the form used to match the reply.
+/// Returns the recipient's address in the form used to match the reply.
 fn name(job: &Job) -> String {
     job.to.folded()
 }
 
-/// The HTML body, or the text escaped as HTML that displays it unchanged.
+/// Returns the HTML body, or for a plain-text message HTML that displays the text unchanged.
 fn body(content: &Content) -> Cow<'_, str> {
     if let Some(html) = &content.html {
         return Cow::Borrowed(html);
@@ -197,7 +198,7 @@ fn body(content: &Content) -> Cow<'_, str> {
     ))
 }
 
-/// A successful answer:
+/// A success reply:
 /// `{"status":"success","data":{"accepted":1,"rejected":1,"message_ids":["…"],"suppressed":[{"email":"…","reason":"hard_bounce"}]}}`.
 #[derive(Deserialize)]
 struct Taken {
@@ -220,9 +221,9 @@ struct Named {
     reason: Option<String>,
 }
 
-/// The ids belong to the recipients that are not suppressed, in order. If the number of ids
-/// differs, no ids are recorded. If the counts do not match the members, the answer is used only if
-/// it accepts or refuses all of them.
+/// Matches a success reply to the messages. The ids belong to the recipients that are not
+/// suppressed, in order. If the number of ids differs from theirs, no id is recorded. If the counts
+/// do not fit the messages, the reply is used only if it accepts or refuses all of them.
 fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
     let Some(Taken { data: Counts { accepted, rejected, message_ids, suppressed } }) =
@@ -275,7 +276,8 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     Read::Each(who.into_iter().map(verdict).collect())
 }
 
-/// Emitlo's reason words are the same as ours. Any other word counts as a policy refusal.
+/// Converts the reason for a suppression. Emitlo uses the same words as mailbatch. Any other word
+/// counts as a policy refusal.
 fn refusal(named: &Named, answer: &Answer) -> Refusal {
     let word = named.reason.as_deref().unwrap_or_default();
     let reason = match word.parse() {
@@ -288,7 +290,7 @@ fn refusal(named: &Named, answer: &Answer) -> Refusal {
     answer.refusal(reason, "suppressed", &format!("suppressed by the provider: {word}"))
 }
 
-/// An error:
+/// An error reply:
 /// `{"status":"error","error":{"code":"VALIDATION_ERROR","message":"…","details":{"to_email":["…"]}}}`.
 #[derive(Default, Deserialize)]
 struct Failure {
@@ -320,7 +322,8 @@ fn failure(answer: &Answer) -> Read {
         // Writing to a `String` cannot fail.
         let _ = write!(words, "; {field}: {said}");
     }
-    // The field's name in a batch is not documented: `to_email`, or `messages.3.to_email`.
+    // Emitlo does not document the field's name in a batch: it may be `to_email` or
+    // `messages.3.to_email`.
     let concerns = |fields: &[&str]| {
         details.keys().any(|key| key.split(['.', '[', ']']).any(|part| fields.contains(&part)))
     };
@@ -340,8 +343,8 @@ fn failure(answer: &Answer) -> Read {
             Read::Unnamed(refusal(Reason::BadAddress))
         }
         (StatusCode::UNPROCESSABLE_ENTITY, _) => Read::Unnamed(refusal(Reason::Policy)),
-        // This code means that Emitlo refused the whole request. The same status from a gateway
-        // would leave the outcome unknown.
+        // With this code, Emitlo refused the whole request. The same status from a gateway would
+        // leave the outcome unknown.
         (StatusCode::CONFLICT, "CONFLICT") => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }

@@ -1,4 +1,4 @@
-//! The suppression list of Emitlo's organisation.
+//! Reads and extends the suppression list of an Emitlo organisation.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,8 @@ use crate::provider::account::{Ours, Page, RemoteList, Trouble};
 use crate::provider::http::{self, ListedAddress, Request};
 
 pub(super) const SUPPRESSIONS: &str = "/api/v1/suppressions";
-/// The largest list. The documentation describes no paging, so the list is read in one answer.
+/// The maximum size of the list in bytes. The documentation describes no paging, so the whole list
+/// is read in one reply.
 const MAX_LIST: usize = 256 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -39,7 +40,7 @@ impl RemoteList for Emitlo {
         })
     }
 
-    /// Emitlo has the same reasons as mailbatch.
+    /// Returns true, because Emitlo has the same reasons as mailbatch.
     fn takes(&self, _reason: Reason) -> bool {
         true
     }

@@ -1,8 +1,9 @@
-//! Emitlo's webhooks. The header `X-Emitlo-Signature: sha256=<hex>` is an HMAC-SHA256 over the
-//! body. The signature covers no time, so a copy of an old request stays valid. It is the same
-//! event, and an event is counted once.
+//! Reads Emitlo's webhooks. The header `X-Emitlo-Signature: sha256=<hex>` contains an HMAC-SHA256
+//! over the body.
 //!
-//! Documentation: <https://emitlo-docs.pages.dev/guides/webhooks/>.
+//! The signature does not cover the time, so a copy of an old request also verifies. The copy
+//! contains the same event, and each event is counted once. Documentation:
+//! <https://emitlo-docs.pages.dev/guides/webhooks/>.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;

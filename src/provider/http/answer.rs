@@ -1,7 +1,7 @@
-//! An answer as adapters read it: status, headers, a possibly truncated body, and error text that
-//! is safe to show.
+//! Represents a service's reply for adapters: status, headers, a possibly truncated body, and error
+//! text that is safe to show.
 //!
-//! Shown text is one short line without control characters and secrets.
+//! Text for display is one short line without control characters and secrets.
 
 use std::time::Duration;
 
@@ -16,40 +16,41 @@ use crate::provider::wait::wait_in_prose;
 use crate::provider::{Health, Refusal};
 use crate::secret::Secret;
 
-/// The longest wait that a service can ask for, because a header may contain any number.
+/// The longest wait that is accepted from a service, because a header may contain any number.
 pub(super) const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
-/// The most characters kept of a service's text.
+/// The maximum number of characters kept of a service's text.
 const MAX_TEXT: usize = 300;
 
-/// The answer to one request.
+/// The reply to one request.
 #[derive(Debug)]
 pub(in crate::provider) struct Answer {
     pub(in crate::provider) status: StatusCode,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
-    /// False if the body continues after the part that was read.
+    /// Whether the whole body was read. If false, the body continues after this part.
     pub(in crate::provider) is_whole: bool,
-    /// The `Authorization` header that signed the request, for services that require a signature
-    /// per request.
+    /// The `Authorization` header that was sent with the request, for services that require a
+    /// signature on each request.
     pub(in crate::provider) authorization: Option<HeaderValue>,
-    /// The number of the key sent with the request.
+    /// The number of the key that was sent with the request.
     pub(super) key: u64,
     pub(super) secrets: Vec<Secret>,
 }
 
 impl Answer {
-    /// The body parsed as JSON of this type; `None` if it does not match or is truncated.
+    /// Parses the body as JSON of this type. Returns `None` if the body does not match or is
+    /// truncated.
     pub(in crate::provider) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         if self.is_whole { serde_json::from_slice(&self.body).ok() } else { None }
     }
 
-    /// A header as text; empty if it is missing.
+    /// Returns a header as text; empty if the header is missing.
     pub(in crate::provider) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// How long the service asks the client to wait (RFC 9110 section 10.2.3), in seconds or as a
-    /// date. At most [`LONGEST_WISH`].
+    /// Returns how long the service asks the client to wait (RFC 9110 section 10.2.3). The header
+    /// contains seconds or a date. The result is at most [`LONGEST_WISH`].
     pub(in crate::provider) fn retry_after(&self) -> Option<Duration> {
         self.wish().map(|wish| wish.min(LONGEST_WISH))
     }
@@ -57,8 +58,8 @@ impl Answer {
     fn wish(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            // A value that is not a number is ignored. A value too large for a duration is the
-            // longest one.
+            // A value that is not a number is ignored. A value that is too large for a duration
+            // becomes the longest duration.
             return if seconds.is_nan() {
                 None
             } else {
@@ -66,7 +67,7 @@ impl Answer {
             };
         }
         let Ok(at) = jiff::fmt::rfc2822::parse(text).map(|at| at.timestamp()) else {
-            // The date library supports years up to 9999.
+            // The date library supports years only up to 9999.
             let is_beyond = text
                 .split_whitespace()
                 .any(|word| word.len() >= 4 && word.parse().is_ok_and(|year: u64| year >= 9_999));
@@ -75,25 +76,25 @@ impl Answer {
         Some(Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO))
     }
 
-    /// Like [`Self::retry_after`], or the wait found in the text of the answer.
+    /// Like [`Self::retry_after`], but also finds a wait in the text of the reply.
     pub(in crate::provider) fn wait_in(&self, words: &str) -> Option<Duration> {
         self.retry_after()
             .or_else(|| wait_in_prose(words, self.now()).map(|wish| wish.min(LONGEST_WISH)))
     }
 
-    /// The service's clock, from which its dates count; this machine's clock if the answer has no
-    /// date.
+    /// Returns the time of the service's clock, to which dates in the reply refer. Returns the time
+    /// of this machine if the reply has no date.
     fn now(&self) -> Timestamp {
         self.clock().unwrap_or_else(Timestamp::now)
     }
 
-    /// The time at the service (RFC 9110 section 6.6.1).
+    /// Returns the time of the service's clock (RFC 9110 section 6.6.1).
     pub(in crate::provider) fn clock(&self) -> Option<Timestamp> {
         Some(jiff::fmt::rfc2822::parse(self.header("date")).ok()?.timestamp())
     }
 
-    /// Whether the answer is a web page. A body that begins like JSON is not a page, whatever its
-    /// content type.
+    /// Returns whether the reply is a web page. A body that begins like JSON is not a web page,
+    /// whatever its content type.
     pub(in crate::provider) fn is_html(&self) -> bool {
         let declared = self
             .headers
@@ -106,7 +107,7 @@ impl Answer {
         !is_json && (declared.starts_with("text/html") || first == Some(&b'<'))
     }
 
-    /// A refusal with the status and `name` as its code, and `words` as its detail, or the body if
+    /// Creates a refusal. Its code is the status and `name`. Its detail is `words`, or the body if
     /// `words` is empty.
     pub(in crate::provider) fn refusal(&self, reason: Reason, name: &str, words: &str) -> Refusal {
         let code = format!("{} {name}", self.status.as_u16());
@@ -123,13 +124,13 @@ impl Answer {
         Refusal::new(reason, self.clean(code.trim()), detail)
     }
 
-    /// A service's text, safe to show.
+    /// Returns a service's text in a form that is safe to show.
     pub(in crate::provider) fn clean(&self, text: &str) -> String {
         clean(text, &self.secrets)
     }
 }
 
-/// Why a request got no answer.
+/// The reason why a request got no reply.
 #[derive(Debug)]
 pub(in crate::provider) enum Fault {
     /// No byte of the request was written.
@@ -138,7 +139,7 @@ pub(in crate::provider) enum Fault {
     Lost(Refusal),
 }
 
-/// A text as one short line without control characters and secrets.
+/// Shortens a text to one line without control characters and secrets.
 pub(super) fn clean(text: &str, secrets: &[Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {

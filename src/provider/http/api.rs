@@ -1,4 +1,5 @@
-//! The API of a service: how its requests are built and how its answers are interpreted.
+//! Defines the interface between the submission of messages and an API: an adapter builds requests
+//! and interprets replies.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,43 +17,44 @@ use crate::model::literal::Rate;
 use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Capabilities, Form, Job, Refusal, Verdict};
 
-/// A service's API, implemented by its adapter.
+/// The API of a service. Each adapter implements it.
 pub(in crate::provider) trait Api: Send + Sync {
-    /// The limits of one request, and whether a request can be repeated.
+    /// Returns the limits of one request, and whether a request can be repeated.
     fn limits(&self) -> &Limits;
 
-    /// The request that submits these members, at most as many as the limits allow. The same
-    /// members and key give the same bytes.
+    /// Builds the request that submits these messages. The caller passes no more messages than the
+    /// limits allow. The same messages and key give the same bytes.
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible>;
 
-    /// A number for members that can share a request. If a request for several members cannot be
-    /// built, the members with equal numbers are tried together. The default gives all members the
-    /// same number; a failed request is then divided.
+    /// Returns a number that is equal for messages that can share a request. If a request for
+    /// several messages cannot be built, messages with equal numbers are tried together. The
+    /// default returns one number for all messages, so a failed request is divided.
     fn kind_of(&self, _job: &Job) -> u64 {
         0
     }
 
-    /// Interprets an answer for these members. Redirects and HTML pages have been handled before,
-    /// so `answer` is neither.
+    /// Interprets the reply to a request for these messages. The caller has already handled
+    /// redirects and HTML pages.
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
 
-    /// Whether the service marks this answer as a repetition of its answer to an earlier request
-    /// with the same key. The default is false.
+    /// Returns whether the service marks this reply as a repetition of its reply to an earlier
+    /// request with the same key. The default is false.
     fn is_replay(&self, _answer: &Answer) -> bool {
         false
     }
 
-    /// Interprets an answer to [`Later::ask`]. The default is for an API that reports all results
-    /// in its first answer.
+    /// Interprets the reply to a status request ([`Later::ask`]). The default is for an API that
+    /// reports all results in its first reply.
     fn progress(&self, _jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
         Read::Doubt(answer.refusal(
             Reason::NoReply,
             "",
-            "an answer to a status request that was never sent",
+            "a reply to a status request that was never sent",
         ))
     }
 
-    /// Headers for this attempt only, such as a signature with a timestamp. The default is none.
+    /// Returns headers for this attempt only, such as a signature with a timestamp. The default is
+    /// none.
     fn sign<'a>(
         &'a self,
         _request: &'a Request,
@@ -62,68 +64,69 @@ pub(in crate::provider) trait Api: Send + Sync {
     }
 }
 
-/// The limits of one request.
+/// The limits of one request to an API.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::provider) struct Limits {
-    /// The most recipients of one request.
+    /// The maximum number of recipients of one request.
     pub(in crate::provider) recipients: usize,
-    /// The most bytes of one request's body.
+    /// The maximum number of bytes of one request's body.
     pub(in crate::provider) bytes: usize,
-    /// How long the service recognises an idempotency key; `None` if it has no keys, so that a
-    /// repeat sends the messages a second time.
+    /// The time for which the service recognises an idempotency key. `None` if it has no keys, so
+    /// that a repeated request sends the messages a second time.
     pub(in crate::provider) idempotency_window: Option<Duration>,
 }
 
-/// Why a message cannot be put into a request.
+/// The reason why a message cannot be put into a request.
 #[derive(Debug)]
 pub(in crate::provider) struct Inexpressible(pub(in crate::provider) Refusal);
 
-/// The meaning of an answer.
+/// The meaning of a reply.
 #[derive(Debug)]
 pub(in crate::provider) enum Read {
-    /// One verdict for each member, in the order of the request.
+    /// One verdict for each message, in the order of the request.
     Each(Vec<Verdict>),
-    /// Like `Each`, and the provider will accept nothing more until an operator fixes the cause in
-    /// the refusal. Members refused for that cause are already `NotTaken`.
+    /// Like `Each`, but the provider will accept nothing more until an operator fixes the cause
+    /// stated in the refusal. Messages refused for that cause already have the verdict `NotTaken`.
     EachAndStop(Vec<Verdict>, Refusal),
-    /// The service accepted the batch as a whole and reports the result of each member later.
+    /// The service accepted the batch as a whole and will report the result of each message later.
     Later(Later),
     /// Nothing was accepted, and the same request may be repeated, after `wait` if the service
-    /// names one. Used for throttling, and while the service still works on the first request. If
-    /// the service reports results for single members, every member must have this result.
+    /// names a time. This is the result for throttling, and while the service still works on the
+    /// first request. If the service reports a result for each message, all messages must have this
+    /// result.
     Again { wait: Option<Duration>, refusal: Refusal },
-    /// Permanently refused as a whole because of members that the answer does not name. With one
-    /// member it is that member's refusal.
+    /// The service permanently refused the whole request because of messages that the reply does
+    /// not name. If the request has one message, it refused that message.
     Unnamed(Refusal),
-    /// Nothing was accepted, because of these members only, given by their position in the request.
-    /// The others may be sent again without them.
+    /// Nothing was accepted, only because of these messages, given by their position in the
+    /// request. The others may be sent again without them.
     Named(Vec<(usize, Refusal)>),
-    /// Nothing was accepted, because the account allows no more than this number of recipients in a
-    /// request. The members may be sent again in smaller requests.
+    /// Nothing was accepted, because the account allows at most this number of recipients in a
+    /// request. The messages may be sent again in smaller requests.
     TooMany(usize, Refusal),
-    /// Nothing was accepted, and nothing will be until an operator fixes the cause: credentials,
-    /// account, quota, or a defect in mailbatch.
+    /// Nothing was accepted, and nothing will be accepted until an operator fixes the cause, such
+    /// as credentials, account, quota, or a defect in mailbatch.
     Stop(Refusal),
-    /// The service may have accepted the messages.
+    /// It is unknown whether the service accepted the messages.
     Doubt(Refusal),
 }
 
-/// A batch that the service accepted, and how to poll for the results of its members.
+/// A batch that the service accepted, and how to poll for the results of its messages.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Later {
-    /// The service's id of the batch.
+    /// The service's id for the batch.
     pub(in crate::provider) handle: String,
-    /// Requests the progress of the batch. It changes nothing, so it may be repeated.
+    /// The status request for the batch. It changes nothing, so it may be repeated.
     pub(in crate::provider) ask: Request,
-    /// The longest pause between two of these requests.
+    /// The longest pause between two status requests.
     pub(in crate::provider) every: Duration,
-    /// How long to continue polling.
+    /// The time for which to continue polling.
     pub(in crate::provider) patience: Duration,
-    /// The verdicts to use when that time ends, in the order of the request.
+    /// The verdicts to use when polling ends without a result, in the order of the request.
     pub(in crate::provider) so_far: Vec<Verdict>,
 }
 
-/// The capabilities of a service with structured content, from which adapters start.
+/// Returns the default capabilities of an API with structured content, which adapters then adjust.
 pub(in crate::provider) const fn capabilities(limits: &Limits) -> Capabilities {
     Capabilities {
         max_recipients: if limits.recipients > 100 { limits.recipients } else { 100 },
@@ -136,7 +139,7 @@ pub(in crate::provider) const fn capabilities(limits: &Limits) -> Capabilities {
     }
 }
 
-/// A documented limit of requests per window; `None` if `count` is zero.
+/// Returns a documented limit of requests per period. Returns `None` if `count` is zero.
 pub(in crate::provider) const fn request_rate(count: u32, per: Duration) -> Option<Rate> {
     match NonZeroU32::new(count) {
         Some(count) => Some(Rate { count, per }),
@@ -144,11 +147,10 @@ pub(in crate::provider) const fn request_rate(count: u32, per: Duration) -> Opti
     }
 }
 
-/// Interprets a status that the adapter has no special rule for. `refusal` contains the answer's
-/// text.
+/// Interprets a status for which the adapter has no rule. `refusal` contains the text of the reply.
 ///
-/// Any other 4xx status means a problem with the account or the request format. The provider stops,
-/// and no recipient is charged with the refusal.
+/// A 4xx status that is not listed here means a problem with the account or the request format. The
+/// provider stops, and the refusal is charged to no recipient.
 pub(in crate::provider) fn by_status(answer: &Answer, refusal: Refusal) -> Read {
     let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
     match answer.status {
@@ -170,21 +172,21 @@ pub(in crate::provider) fn by_status(answer: &Answer, refusal: Refusal) -> Read 
     }
 }
 
-/// The parts of a member's message. Every claim of a provider with [`Form::Parts`] has them.
+/// Returns the parts of a message. Every message for a provider with [`Form::Parts`] has them.
 pub(in crate::provider) fn content(job: &Job) -> Result<&Content, Inexpressible> {
     job.content
         .as_deref()
         .ok_or_else(|| Inexpressible(Refusal::new(Reason::Render, "", "the message has no parts")))
 }
 
-/// The id of one message in tags, metadata and events: the part of its Message-ID before the `@`,
-/// 24 hexadecimal digits. It is a keyed hash of campaign and recipient, so it contains no personal
-/// data.
+/// Returns the id of a message in tags, metadata and events: the part of its Message-ID before the
+/// `@`, 24 hexadecimal digits. It is a keyed hash of campaign and recipient, so it contains no
+/// personal data.
 pub(in crate::provider) fn correlation_id(job: &Job) -> &str {
     correlation_of(&job.message_id)
 }
 
-/// The correlation id in a Message-ID.
+/// Returns the correlation id in a Message-ID.
 pub(in crate::provider) fn correlation_of(message_id: &str) -> &str {
     message_id.split('@').next().unwrap_or_default()
 }
@@ -192,7 +194,7 @@ pub(in crate::provider) fn correlation_of(message_id: &str) -> &str {
 /// The name of the tag or metadata field that contains the correlation id.
 pub(in crate::provider) const ID: &str = "mailbatch_id";
 
-/// The tags of a message: those from `options`, and its correlation id.
+/// Returns the tags of a message: those from `options`, and its correlation id.
 pub(in crate::provider) fn tags_with_id(options: &mut Map<String, Value>, job: &Job) -> Vec<Value> {
     let mut tags = match options.remove("tags") {
         Some(Value::Array(tags)) => tags,
@@ -216,7 +218,7 @@ impl<'a> From<&'a Party> for Mailbox<'a> {
     }
 }
 
-/// Serialises a list of pairs as an object.
+/// Serialises a list of pairs as a JSON object.
 pub(in crate::provider) fn map<S: serde::Serializer>(
     pairs: &[(String, String)],
     serializer: S,

@@ -1,7 +1,7 @@
-//! API requests that submit no mail: about the account, and about suppressions.
+//! Sends API requests that submit no mail, such as requests about the account and suppressions.
 //!
-//! These requests are idempotent. If the service is busy, they are repeated a few times within a
-//! short time.
+//! These requests are idempotent. If the service is busy, a request is repeated a few times within
+//! a short time.
 
 use std::time::Duration;
 
@@ -19,17 +19,18 @@ use crate::model::outcome::Reason;
 use crate::provider::account::{About, Finding, Trouble, in_words};
 use crate::provider::{Refusal, without_addresses};
 
-/// The most attempts of a request.
+/// The maximum number of attempts of a request.
 const TIMES: u32 = 5;
-/// The longest wait before a repeat. If the service asks for a longer wait, the request fails with
-/// that message.
+/// The longest wait before a repeat. If the service asks for a longer wait, the request fails, and
+/// its error states the wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// The most times a key is fetched again for one request. If the service refuses this request
-/// whatever the key, fetching further keys would replace keys that other requests use successfully.
+/// The maximum number of times that a key is fetched again for one request. The service may refuse
+/// this request whatever the key. Fetching more keys would then replace keys that work for other
+/// requests.
 pub(super) const RENEWALS: u32 = 2;
 
 impl Http {
-    /// Sends a request and repeats it while the service is busy. The returned answer is never
+    /// Sends a request, and repeats it while the service is busy. The returned reply is never
     /// throttling, a server failure, a redirect or a web page.
     pub(in crate::provider) async fn ask(
         &self,
@@ -39,7 +40,7 @@ impl Http {
         self.ask_for(api, request, MAX_REPLY).await
     }
 
-    /// Like [`Self::ask`], for an answer of up to `most` bytes.
+    /// Like [`Self::ask`], for a reply of up to `most` bytes.
     pub(in crate::provider) async fn ask_for(
         &self,
         api: &dyn Api,
@@ -111,18 +112,18 @@ enum Sorted {
     Trouble(Trouble),
 }
 
-/// The body of a successful answer, parsed as this type.
+/// Parses the body of a success reply as this type.
 pub(in crate::provider) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     succeeded(answer)?;
     let what = if answer.is_whole {
         "the reply cannot be read"
     } else {
-        "the reply is longer than it may be"
+        "the reply is larger than mailbatch accepts"
     };
     answer.json().ok_or_else(|| Trouble::Failing(answer.refusal(Reason::NoReply, "", what)))
 }
 
-/// Checks that an answer is a success.
+/// Returns an error unless the reply is a success.
 pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
     if answer.status.is_success() {
         return Ok(());
@@ -133,11 +134,12 @@ pub(in crate::provider) fn succeeded(answer: &Answer) -> Result<(), Trouble> {
     }
 }
 
-/// The JSON fields in which the services put their error text.
+/// The JSON fields in which services put the text of an error.
 const WORDS: [&str; 6] =
     ["/message", "/Message", "/error/message", "/errors/0/message", "/error/detail", "/detail"];
 
-/// The error of an answer. Addresses are removed, because every operator can see it.
+/// Converts an error reply into a refusal. Addresses are removed from it, because every operator
+/// can see it.
 fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     let body: Value = answer.json().unwrap_or_default();
     let words = WORDS
@@ -147,8 +149,8 @@ fn refusal(answer: &Answer, reason: Reason) -> Refusal {
     without_addresses(answer.refusal(reason, "", words))
 }
 
-/// The finding about the key after a request that needs only a key. A missing permission does not
-/// mean that the key is wrong.
+/// Returns the finding about the key after a request that needs only a valid key. A missing
+/// permission does not mean that the key is invalid.
 pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Finding {
     match answer.status {
         StatusCode::FORBIDDEN => {
@@ -156,7 +158,7 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
             Finding::not_reported(
                 About::Credentials,
                 format!(
-                    "the key may not read {asked_for}, and the API offers no other check of a key: {words}"
+                    "the key has no permission to read {asked_for}, and the API offers no other check of a key: {words}"
                 ),
             )
         }
@@ -167,8 +169,8 @@ pub(in crate::provider) fn credentials(answer: &Answer, asked_for: &str) -> Find
     }
 }
 
-/// Maps a service's word to a reason for suppression. An unknown word counts as a decision by a
-/// person.
+/// Converts a service's word to a reason for suppression. An unknown word counts as a manual
+/// decision.
 pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     match word.parse() {
         Ok(reason @ (Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe)) => reason,
@@ -176,10 +178,11 @@ pub(in crate::provider) fn suppression_reason(word: &str) -> Reason {
     }
 }
 
-/// The characters escaped in a path or query: all but the unreserved ones (RFC 3986 section 2.3).
+/// The characters that are escaped in a path or query: all except the unreserved ones (RFC 3986
+/// section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A part of a path or query, percent-encoded.
+/// Returns a part of a path or query, percent-encoded.
 pub(in crate::provider) fn encoded(part: &str) -> String {
     utf8_percent_encode(part, UNRESERVED).to_string()
 }

@@ -1,4 +1,4 @@
-//! The HTTP connections to one service, and one request over them.
+//! Manages the HTTP connections to one service, and sends single requests over them.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,35 +20,36 @@ use crate::provider::renewable::Renewable;
 use crate::provider::{Health, ProviderSettings, Refusal, proxies, roots};
 use crate::secret::Secret;
 
-/// The most bytes of a reply that are read; the rest is discarded.
+/// The maximum number of bytes read of a reply. The rest is discarded.
 pub(super) const MAX_REPLY: usize = 1024 * 1024;
-/// Idle connections are closed after this time, earlier than most servers close them. A request on
-/// a connection that the server is closing would have an unknown outcome.
+/// The time after which an idle connection is closed. It is shorter than that of most servers. A
+/// request on a connection that the server is just closing would have an unknown outcome.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The wait before the first repeat. It doubles each time.
+/// The wait before the first repeat of a request. It doubles for each further repeat.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// U+FEFF in UTF-8.
+/// The byte order mark U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The header and the prefix that most services expect for the key.
+/// The header for the key and the prefix of its value, as most services expect them.
 pub(in crate::provider) const BEARER: (&str, &str) = ("authorization", "Bearer ");
 
-/// The HTTP connections to one service.
+/// The HTTP connections to one service and the state that its requests share.
 pub(in crate::provider) struct Http {
     client: reqwest::Client,
     pub(super) base: Url,
     headers: HeaderMap,
-    /// The key sent in addition to `headers`, if it can be fetched again.
+    /// The key sent in addition to `headers`. It is separate because it can be fetched again.
     key: Option<SentKey>,
     secrets: RwLock<Vec<Secret>>,
-    /// Secrets fetched later. They are not part of the account's hash, which uses the first ones.
+    /// Secrets fetched later. They are hidden in output but not part of the account's hash, which
+    /// uses the first secrets.
     fetched: RwLock<Vec<Secret>>,
-    /// The time before which no request is sent, because the service asked to wait.
+    /// The time until which the service asked the client to send no request.
     pub(super) quiet_until: Mutex<Option<Instant>>,
-    /// Whether this address has ever answered in the API's format.
+    /// Whether this address has ever replied in the API's format.
     pub(super) is_the_api: AtomicBool,
-    /// The most recipients of a request that the account allows.
+    /// The maximum number of recipients in a request that the account allows.
     pub(super) most: AtomicUsize,
 }
 
@@ -59,8 +60,8 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Checks the keys that all HTTP providers have and prepares the client. Resolves no secret and
-    /// does not use the network.
+    /// Checks the keys that all HTTP providers have, and prepares the client. Resolves no secret
+    /// and does not use the network.
     pub(in crate::provider) fn new(
         settings: &ProviderSettings,
         default_base: &str,
@@ -103,7 +104,7 @@ impl Http {
         })
     }
 
-    /// The connections to a service that expects `api_key` as a bearer token.
+    /// Creates the connections to a service that expects `api_key` as a bearer token.
     pub(in crate::provider) fn with_bearer(keys: &Keys<'_>, default_base: &str) -> Result<Self> {
         let mut http = Self::new(keys.settings, default_base)?;
         http.send_key(keys, BEARER, keys.key("api_key")?)?;
@@ -122,8 +123,8 @@ impl Http {
         })
     }
 
-    /// Sends `api_key` with every request in the format that `form` produces, and hides it in all
-    /// output.
+    /// Sends `api_key` with every request in the format that `form` produces, and hides the key in
+    /// all output.
     pub(in crate::provider) fn send_key_as(
         &mut self,
         keys: &Keys<'_>,
@@ -139,29 +140,30 @@ impl Http {
         Ok(())
     }
 
-    /// Fetches the key again after this answer refused it. Returns whether there is another key to
-    /// try.
+    /// Fetches the key again after this reply refused it. Returns whether another key can be tried.
     pub(super) async fn has_another_key(&self, refused: &Answer) -> bool {
         let Some(sent) = &self.key else { return false };
         if !sent.key.renew(refused.key).await {
             return false;
         }
-        // Only a push happens under the lock, so a poisoned lock's value is consistent.
+        // The lock is held only for a push, so the value is consistent even if the lock is
+        // poisoned.
         self.fetched.write().unwrap_or_else(PoisonError::into_inner).extend(sent.shown_nowhere());
         true
     }
 
-    /// Records that an earlier run has received answers in the API's format.
+    /// Records that an earlier run has received replies in the API's format.
     pub(in crate::provider) fn has_answered_before(&self) {
         self.is_the_api.store(true, Ordering::Release);
     }
 
-    /// The service's address: scheme and host.
+    /// Returns the service's address: scheme and host.
     pub(in crate::provider) fn base(&self) -> &Url {
         &self.base
     }
 
-    /// Sends a secret as `name: prefix secret` with every request, and hides it in all output.
+    /// Sends a secret as `name: prefix secret` with every request, and hides the secret in all
+    /// output.
     pub(in crate::provider) fn secret_header(
         &mut self,
         name: &'static str,
@@ -179,17 +181,18 @@ impl Http {
 
     /// Hides a secret in all output. Used for a secret that is not sent in a header.
     pub(in crate::provider) fn keep_secret(&self, secret: Secret) {
-        // Only a push happens under the lock, so a poisoned lock's value is consistent.
+        // The lock is held only for a push, so the value is consistent even if the lock is
+        // poisoned.
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
-    /// A hash of the service's address and its initial secrets. A key fetched to replace an expired
-    /// one belongs to the same account.
+    /// Returns a hash of the service's address and its first secrets. A key fetched to replace an
+    /// expired one belongs to the same account and does not change the hash.
     pub(in crate::provider) fn account(&self) -> [u8; 32] {
         self.account_with(&[])
     }
 
-    /// The same hash with values that distinguish parts of an account.
+    /// Like [`Self::account`], with additional values that distinguish parts of an account.
     pub(in crate::provider) fn account_with(&self, more: &[&str]) -> [u8; 32] {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         let parts = std::iter::once(self.base.as_str())
@@ -205,7 +208,7 @@ impl Http {
         account
     }
 
-    /// The secrets that must not be shown.
+    /// Returns the secrets that must not be shown.
     fn secrets(&self) -> Vec<Secret> {
         let of = |secrets: &RwLock<Vec<Secret>>| {
             secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -214,11 +217,12 @@ impl Http {
     }
 
     pub(super) fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant is written at once, so a poisoned lock's value is consistent.
+        // The lock guards one value that is replaced at once, so it is consistent even if the lock
+        // is poisoned.
         self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a request once and reads the answer.
+    /// Sends a request once and reads the reply.
     pub(in crate::provider) async fn exchange(
         &self,
         request: &Request,
@@ -227,9 +231,9 @@ impl Http {
         self.exchange_up_to(request, signed, MAX_REPLY, None).await
     }
 
-    /// Like [`Self::exchange`], but only under the key with this number. If another key is in use
-    /// now, nothing is sent. A request with an unknown outcome may be repeated only for the same
-    /// account, and a key fetched later may belong to another.
+    /// Like [`Self::exchange`], but sends nothing if the current key has another number. A request
+    /// with an unknown outcome may be repeated only for the same account, and a key fetched later
+    /// may belong to another account.
     pub(super) async fn exchange_under(
         &self,
         key: u64,
@@ -239,13 +243,13 @@ impl Http {
         self.exchange_up_to(request, signed, MAX_REPLY, Some(key)).await
     }
 
-    /// The number of the key in use.
+    /// Returns the number of the current key.
     pub(super) fn key_number(&self) -> u64 {
         self.key.as_ref().map_or(0, |sent| sent.key.number())
     }
 
-    /// Like [`Self::exchange`], but reads up to `most` bytes of the answer, and under one key only
-    /// if `key` is set.
+    /// Like [`Self::exchange`], but reads up to `most` bytes of the reply. If `key` is set, sends
+    /// the request only under that key.
     pub(super) async fn exchange_up_to(
         &self,
         request: &Request,
@@ -296,7 +300,7 @@ impl Http {
                     break;
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The body is not needed if the status says that nothing was accepted, or if a
+                // The body is not needed if the status proves that nothing was accepted, or if a
                 // header proves the success.
                 Err(_)
                     if status.is_client_error()
@@ -354,7 +358,7 @@ impl Http {
     }
 }
 
-/// The text of an error, without the URL.
+/// Returns the text of an error without the URL.
 fn words_of(error: &reqwest::Error) -> String {
     if error.is_timeout() && !error.is_connect() {
         return "no answer within the time limit".to_owned();
@@ -362,7 +366,7 @@ fn words_of(error: &reqwest::Error) -> String {
     chain(error)
 }
 
-/// The text of the deepest cause, which is the most specific.
+/// Returns the text of the innermost cause, which is the most specific.
 fn chain(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
@@ -371,7 +375,7 @@ fn chain(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Why a certificate was not trusted, if that is the cause of the error.
+/// Returns the reason why the server's certificate was not trusted, if that caused the error.
 fn untrusted(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(inner) = cause {

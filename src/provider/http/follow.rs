@@ -1,8 +1,8 @@
 //! Polls for the results of a batch that the service accepted as a whole.
 //!
-//! The rules: the batch's id is in the trace before any wait, so that the next process can continue
-//! polling. Polling has a time limit, and continues for a few seconds after the run stops. A failed
-//! request is repeated.
+//! The batch's id is recorded in the trace before the first wait, so that a later process can
+//! continue polling. Polling has a time limit, and continues for a few seconds after the run stops.
+//! A failed status request is repeated.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -18,14 +18,14 @@ use super::ask::RENEWALS;
 use super::client::{FIRST_WAIT, Http};
 use crate::provider::{Job, RowNumber, Verdict, Wire};
 
-/// How long to continue polling after the run stops. The outcome of a member without a result is
-/// then unknown, and the next run continues polling.
+/// The time for which polling continues after the run stops. The outcome of a message without a
+/// result is then unknown, and the next run polls again.
 const AFTER_STOP: Duration = Duration::from_secs(10);
-/// The longest pause between two requests while the run stops.
+/// The longest pause between two status requests while the run stops.
 const HURRY: Duration = Duration::from_secs(1);
 
-/// The verdict of each member, in the order of the request. When the time ends, members without a
-/// result get the verdicts in `so_far`.
+/// Polls until all results are known or the time ends. Returns one verdict per message, in the
+/// order of the request. Messages without a result get the verdicts in `so_far`.
 pub(super) async fn follow(
     http: &Http,
     api: &dyn Api,
@@ -39,8 +39,8 @@ pub(super) async fn follow(
         if let Verdict::Unknown { detail } = verdict { Some(detail) } else { None }
     });
     if let Some(detail) = doubt {
-        // If recording fails and the process is then killed, the outcome of the members is unknown,
-        // as it would be without a record. Polling continues anyway.
+        // A failed record changes nothing for the messages: their outcome is unknown if the process
+        // is killed. Polling continues without the record.
         let _ = wire.pending(&ids, detail);
     }
     let mut end = Instant::now() + later.patience;
@@ -58,7 +58,7 @@ pub(super) async fn follow(
                 (growing, wait) = (growing.min(HURRY), wait.min(HURRY));
                 continue;
             }
-            // The request changes nothing, so it may be abandoned without its answer.
+            // A status request changes nothing, so it may be abandoned before its reply arrives.
             () = tokio::time::sleep_until(end), if stops => break,
             answer = ask(http, api, &later, wait) => answer,
         };
@@ -70,12 +70,12 @@ pub(super) async fn follow(
             Read::Later(next) if next.so_far.len() == jobs.len() => {
                 later = Later { every: later.every, ..next }
             }
-            // If the service asks for a wait beyond the remaining time, the last request is sent at
-            // the end of that time.
+            // If the service asks for a wait beyond the remaining time, the last status request is
+            // sent at the end of that time.
             Read::Again { wait: Some(asked), .. } => {
                 wait = asked.max(growing).min(end.saturating_duration_since(Instant::now()))
             }
-            // A failed request says nothing about the batch.
+            // A failed status request proves nothing about the batch.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Answers in a foreign form: redirects and web pages.
+//! Handles replies that are not in the API's format: redirects and web pages.
 
 use std::sync::atomic::Ordering;
 
@@ -12,8 +12,8 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 
 impl Http {
-    /// Interprets an answer that is not in the API's form; `None` if the adapter should interpret
-    /// it.
+    /// Interprets a reply that is not in the API's format. Returns `None` if the adapter must
+    /// interpret the reply.
     pub(super) fn foreign(&self, answer: &Answer) -> Option<Read> {
         let page = || {
             answer.refusal(
@@ -45,8 +45,8 @@ impl Http {
             ..page()
         };
         match answer.status {
-            // This address has answered in the API's form before. The mail may have been accepted,
-            // and a gateway may have replaced the reply.
+            // This address has replied in the API's format before. A gateway may have replaced the
+            // reply, so the service may have accepted the mail.
             status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => {
                 Some(Read::Doubt(page()))
             }

@@ -1,21 +1,21 @@
-//! How a claim is submitted to an API: repeats, waits and verdicts. [`pieces`](super::pieces)
-//! divides a claim into requests.
+//! Submits a claim (a batch of messages recorded in the ledger) to an API: repeats, waits and
+//! verdicts. [`pieces`](super::pieces) divides a claim into requests.
 //!
-//! The rules:
+//! - The rules:
 //! - If the outcome of a request is unknown, the repeat has the same bytes and the same key. It is
 //!   sent within a minute of the first attempt, and only if the service supports idempotency keys.
 //! - A service that accepts nothing for as long as [`Wire::patience`] has failed. A wait that the
-//!   service names is throttling.
-//! - An unknown outcome is settled only by an answer about each member. A refusal of the repeat
-//!   says nothing about the first request, unless the service marks it as a repetition of its first
-//!   answer.
-//! - A replay starts with an unknown outcome and is never divided.
+//!   service asks for counts as throttling.
+//! - An unknown outcome is resolved only by a reply about each message. A refusal of the repeat
+//!   proves nothing about the first request, unless the service marks the reply as a repetition of
+//!   its first one.
+//! - A replay repeats a request whose outcome is unknown, so it is never divided.
 //! - A batch is bisected only if nothing in it was accepted. Each half gets its own key.
-//! - Results that the service reports later are polled by [`follow`]; the batch is never sent again
-//!   for them.
+//! - If the service reports results later, [`follow`] polls for them. The batch is never sent again
+//!   for that reason.
 //! - If a service refuses the key, the request is repeated once with a key fetched again.
-//! - No recipient is charged with a problem of the service or account: credentials, quota, or a web
-//!   page instead of an answer.
+//! - A problem of the service or account, such as credentials, quota, or a web page instead of a
+//!   reply, is charged to no recipient.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -35,12 +35,13 @@ use crate::provider::{
 };
 use crate::replies::{Meaning, Place, Reading, classify};
 
-/// How long after its first attempt a request may be repeated as part of the same submission.
+/// The time after its first attempt in which a request may be repeated as part of the same
+/// submission.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
-/// The longest wait before a repeat. If the service asks for a longer wait, the members are
-/// returned, so that a signal to stop is noticed meanwhile.
+/// The longest wait before a repeat. If the service asks for a longer wait, the messages are
+/// returned to the pipeline, which can then react to a signal to stop.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The start of the code of a refusal because of the request's size.
+/// The prefix of a refusal's code if the request was too large.
 const TOO_LARGE: &str = "413";
 
 impl Http {
@@ -72,7 +73,7 @@ impl Http {
     }
 }
 
-/// No further member of the claim may be begun.
+/// The error that stops a claim: no further message of it may be started.
 pub(super) struct Halt;
 
 /// The state of a claim while it is submitted.
@@ -81,29 +82,29 @@ pub(super) struct HandOver<'a> {
     pub(super) api: &'a dyn Api,
     wire: &'a dyn Wire,
     pub(super) claim: &'a Claim,
-    /// The requests that remain, each as its members.
+    /// The remaining requests, each as a list of its messages.
     pub(super) todo: VecDeque<Vec<&'a Job>>,
     pub(super) reply: Reply,
-    /// A request was refused because of its size. The next accepted request then shows which size
-    /// works.
+    /// Whether a request was refused because it was too large. The next accepted request then shows
+    /// which size is accepted.
     was_too_large: bool,
 }
 
-/// How a request ended.
+/// The result of sending a request, including its repeats.
 enum Ended {
     Read(Read),
     NotWritten(Health),
-    /// The service named a wait that is too long to wait for here.
+    /// The service asked for a wait that is too long for this function.
     TooLong(Duration, Refusal),
-    /// Nothing was accepted within the time for repeats.
+    /// Nothing was accepted within the time allowed for repeats.
     UsedUp(Refusal),
     /// The run stops, and nothing was accepted.
     Stopped(Refusal),
 }
 
 impl<'a> HandOver<'a> {
-    /// Sends one request and settles its members. Longer than other functions, because it has one
-    /// arm for each way in which a request can end.
+    /// Sends one request and settles its messages. The function is long because it has one arm for
+    /// each way in which a request can end.
     async fn batch(&mut self, jobs: Vec<&'a Job>) -> Result<(), Halt> {
         if let Some(wait) = self.asked_to_wait() {
             if wait > LONGEST_WAIT {
@@ -157,7 +158,7 @@ impl<'a> HandOver<'a> {
                 self.settle_each(&going, verdicts);
                 Ok(())
             }
-            // The first request was refused too. Its members were then tried in other requests,
+            // The first request was refused too. Its messages were then tried in other requests,
             // which settle them.
             Ended::Read(Read::Unnamed(_)) if self.claim.is_replay && going.len() > 1 => Ok(()),
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
@@ -208,7 +209,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Waits for a future; returns `None` if the claim is withdrawn first.
+    /// Waits for a future. Returns `None` if the run withdraws the claim first.
     async fn unless_withdrawn<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -217,11 +218,11 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Sends a request, and repeats it if that is safe, until its result is known or its time has
+    /// Sends a request. If that is safe, repeats it until its result is known or its time has
     /// ended.
     ///
-    /// Longer than other functions, because every step reads or changes the same state: the first
-    /// unknown outcome, its key and the wait.
+    /// The function is long because every step reads or changes the same state: the first unknown
+    /// outcome, its key and the wait.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
         let patience = self.wire.patience();
@@ -229,8 +230,8 @@ impl<'a> HandOver<'a> {
             .claim
             .is_replay
             .then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
-        // The key that was sent with the request whose outcome is unknown. A replay starts with the
-        // key that the provider was set up with.
+        // The number of the key sent with the request whose outcome is unknown. A replay starts
+        // with the key that the provider was set up with.
         let mut key = 0;
         let mut wait = FIRST_WAIT;
         loop {
@@ -244,7 +245,8 @@ impl<'a> HandOver<'a> {
                 }
                 Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
             };
-            // An unreadable success would be unreadable again, so repeating it proves nothing.
+            // If the reply to a success is unreadable, a repeat would get the same reply and prove
+            // nothing.
             let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
             let is_the_firsts = matches!(&answered, Ok(answer) if self.api.is_replay(answer));
             let read = match answered {
@@ -274,8 +276,8 @@ impl<'a> HandOver<'a> {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
-                    // A wait of zero counts as no wait. The maximum keeps the time within the
-                    // clock's range.
+                    // A wait of zero counts as no wait. The maximum keeps the time within the range
+                    // of the clock.
                     let named =
                         asked.filter(|asked| !asked.is_zero()).map(|asked| asked.min(LONGEST_WISH));
                     let left = patience.saturating_sub(first.elapsed());
@@ -302,7 +304,7 @@ impl<'a> HandOver<'a> {
                     held_up = refusal;
                 }
                 (Read::Doubt(refusal), _) => {
-                    // The first cause of the unknown outcome is reported. Later ones only explain
+                    // The first cause of the unknown outcome is reported. Later causes only explain
                     // why a repeat did not resolve it.
                     doubt.get_or_insert(refusal);
                 }
@@ -322,8 +324,8 @@ impl<'a> HandOver<'a> {
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
-            // The process may be killed during the pause, so a certain result is recorded before
-            // it. The next request is announced before it is sent.
+            // A certain result is recorded before the pause, because the process may be killed
+            // during the pause. The next request is announced again before it is sent.
             if doubt.is_none()
                 && let Err(error) =
                     jobs.iter().try_for_each(|job| self.wire.answered(job.id, &not_taken(&held_up)))
@@ -378,9 +380,9 @@ impl<'a> HandOver<'a> {
         ))
     }
 
-    /// Whether a request with an unknown outcome may be repeated after `pause`: within the minute
-    /// of its submission, and within two thirds of the time in which the service recognises its
-    /// key.
+    /// Returns whether a request with an unknown outcome may be repeated after `pause`. The repeat
+    /// must be within a minute of the first attempt, and within two thirds of the time in which the
+    /// service recognises the key.
     fn may_repeat(&self, first: Instant, pause: Duration) -> bool {
         let Some(window) = self.api.limits().idempotency_window else { return false };
         let since_claim =
@@ -389,7 +391,7 @@ impl<'a> HandOver<'a> {
         first.elapsed() + pause <= SAME_HAND_OVER && since_claim + pause <= window * 2 / 3
     }
 
-    /// Slows down if a service throttled some members of a request and accepted others.
+    /// Lowers the rate if the service throttled some messages of a request and accepted others.
     fn ease(&self, verdicts: &[Verdict]) {
         if verdicts.iter().any(|verdict| matches!(verdict, Verdict::NotTaken { refusal, .. } if refusal.reason == Reason::Rate)) {
             self.http.quiet_until().replace(Instant::now() + FIRST_WAIT);
@@ -397,8 +399,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Remembers the size of an accepted request after a larger one was refused because of its
-    /// size.
+    /// Records the size of an accepted request if a larger one was refused as too large.
     fn note_size(&mut self, verdicts: &[Verdict]) {
         let was_taken = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted { .. }));
         if !self.was_too_large || !was_taken {
@@ -415,7 +416,7 @@ impl<'a> HandOver<'a> {
         until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
     }
 
-    /// Returns members of which none was accepted and none is to blame.
+    /// Returns messages to the pipeline that were not accepted and are not to blame for it.
     pub(super) fn refused(
         &mut self,
         jobs: &[&Job],
@@ -431,28 +432,30 @@ impl<'a> HandOver<'a> {
         jobs.iter().zip(verdicts).for_each(|(job, verdict)| self.settle(job, verdict));
     }
 
-    /// Records a verdict. If the trace cannot be written, no further member of the claim is begun.
+    /// Records a verdict. If the trace cannot be written, no further message of the claim is
+    /// started.
     pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) {
-        // An unanswered message is not recorded as answered.
+        // A message without a reply is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {
             Ok(())
         } else {
             self.wire.answered(job.id, &verdict)
         };
         self.reply.items.push((job.id, verdict));
-        // The verdicts are known even if the trace failed, so all of them are returned.
+        // The verdicts are certain even if the trace cannot be written, so all of them are
+        // returned.
         if let Err(error) = traced {
             self.reply.health = untraced(&error);
             self.todo.clear();
         }
     }
 
-    /// Records that a member was not accepted, before it is sent again.
+    /// Records in the trace that a message was not accepted, before the message is sent again.
     pub(super) fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
         self.wire.answered(job.id, verdict).or_else(|error| self.note_health(untraced(&error)))
     }
 
-    /// Records the health of the service. Fails unless it is fine.
+    /// Records the health of the service. Returns an error unless the service is healthy.
     fn note_health(&mut self, health: Health) -> Result<(), Halt> {
         if health == Health::Fine {
             return Ok(());
@@ -483,7 +486,7 @@ fn about_us(read: Read, answer: &Answer) -> Read {
     }
 }
 
-/// The provider's health after a refusal that concerns the account.
+/// Returns the provider's health after a refusal that concerns the account.
 fn stops(refusal: Refusal) -> Health {
     let refusal = without_addresses(refusal);
     if refusal.reason == Reason::Cap { Health::Exhausted(refusal) } else { Health::Stop(refusal) }

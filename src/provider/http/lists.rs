@@ -1,4 +1,4 @@
-//! Requests and lists that have the same form in several services.
+//! Sends requests and reads lists that have the same form in several services.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::client::Http;
 use super::request::Request;
 use crate::provider::account::{Finding, Ours, Theirs, Trouble};
 
-/// The path of a page of a list that is read by cursor: `list?size`, followed by `&after=CURSOR`
+/// Returns the path of one page of a list that is read by cursor: `list?size`, and `&after=CURSOR`
 /// from the second page on.
 pub(in crate::provider) fn page_path(
     list: &str,
@@ -25,12 +25,12 @@ pub(in crate::provider) fn page_path(
     }
 }
 
-/// The cursor of the next page; an empty one ends the list.
+/// Returns the cursor of the next page. An empty cursor ends the list.
 pub(in crate::provider) fn next_page(cursor: Option<String>) -> Option<String> {
     cursor.filter(|cursor| !cursor.is_empty())
 }
 
-/// A page of suppressions with its entries in the field `data`.
+/// A page of a suppression list with its entries in the field `data`.
 #[derive(Deserialize)]
 pub(in crate::provider) struct ListedPage<E = ListedAddress> {
     pub(in crate::provider) data: Vec<E>,
@@ -49,7 +49,7 @@ pub(in crate::provider) struct ListedAddress {
 }
 
 impl ListedAddress {
-    /// Converts the entry. `origin` is the service's addition to the reason.
+    /// Converts the entry. `origin` is additional text from the service about the reason.
     pub(in crate::provider) fn theirs(self, answer: &Answer, origin: &str) -> Theirs {
         Theirs {
             reason: suppression_reason(&self.reason),
@@ -61,7 +61,7 @@ impl ListedAddress {
 }
 
 impl Http {
-    /// Sends a request and parses its successful answer; also returns the answer itself.
+    /// Sends a request and parses its success reply. Returns the parsed value and the reply.
     pub(in crate::provider) async fn fetch<T: DeserializeOwned>(
         &self,
         api: &dyn Api,
@@ -71,8 +71,8 @@ impl Http {
         Ok((parsed(&answer)?, answer))
     }
 
-    /// Checks the key with a request for the list named `what`, for an API that offers no other
-    /// check.
+    /// Checks the key with a request for the list called `what`. Used for an API that offers no
+    /// other check.
     pub(in crate::provider) async fn examine_key(
         &self,
         api: &dyn Api,
@@ -85,8 +85,8 @@ impl Http {
         }
     }
 
-    /// Adds suppressions, each in a separate request. `is_there` is the status for an address that
-    /// the service already has.
+    /// Adds suppressed addresses, each in a separate request. `is_there` is the status of the reply
+    /// for an address that is already on the list.
     pub(in crate::provider) async fn push_each(
         &self,
         api: &dyn Api,

@@ -1,12 +1,12 @@
-//! The parts that all HTTP providers share: the client, its settings, and the submission of a claim
-//! ([`hand_over`]).
+//! Contains the parts that all HTTP providers share: the client, its settings, and the submission
+//! of a claim ([`hand_over`]).
 //!
-//! The rules: a request is sent only to `base_url`, and redirects are never followed. Only this
-//! module decides to repeat a request. The size of a reply is limited. No error or log contains a
-//! secret, and no address appears in logs at the default level.
+//! A request is sent only to `base_url`, and redirects are never followed. Only this module repeats
+//! requests. The size of a reply is limited. No error or log contains a secret, and logs at the
+//! default level contain no address.
 //!
-//! An adapter is a [`Service`] with an [`Api`]: it builds the request for given members and
-//! interprets the answer. It never sends a request itself.
+//! An adapter is a [`Service`] with an [`Api`]. It builds the request for given messages and
+//! interprets the reply. It never sends a request itself.
 
 mod answer;
 mod api;

@@ -1,7 +1,7 @@
-//! Divides the rest of a claim into requests.
+//! Divides the remaining messages of a claim into requests.
 //!
-//! Members that were not accepted are sent first, in their own requests, before members that have
-//! not been tried.
+//! Messages that were tried and not accepted are sent first, in separate requests, before messages
+//! that have not been tried.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,8 @@ use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Verdict, without_addresses};
 
 impl<'a> HandOver<'a> {
-    /// Builds the request for these members; `None` if they were settled or divided instead.
+    /// Builds the request for these messages. Returns `None` if they were settled or divided
+    /// instead.
     pub(super) fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
         let most = self.api.limits().bytes;
         let (refusal, pieces) = match self
@@ -26,13 +27,16 @@ impl<'a> HandOver<'a> {
         {
             Ok((bytes, request)) if bytes <= most => return Ok(Some(request)),
             Ok((bytes, _)) => {
-                let words = format!("the request has {bytes} bytes, the service accepts {most}");
+                let words = format!(
+                    "the request has {bytes} bytes, but the service accepts at most {most}"
+                );
                 (Refusal::new(Reason::Content, "", words), bytes.div_ceil(most.max(1)))
             }
             Err(Inexpressible(refusal)) => (refusal, 2),
         };
         match jobs {
-            // A replay that cannot be built is not sent, so its outcome stays unknown.
+            // A replay that cannot be built is not sent, so the outcome of its messages stays
+            // unknown.
             _ if self.claim.is_replay => {}
             // Nothing was sent, so the trace needs no record.
             [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
@@ -42,7 +46,7 @@ impl<'a> HandOver<'a> {
         Ok(None)
     }
 
-    /// Settles the members that the answer refused by name, and puts the others at the front of the
+    /// Settles the messages that the reply refused by name, and puts the others at the front of the
     /// queue.
     pub(super) fn without(
         &mut self,
@@ -63,8 +67,8 @@ impl<'a> HandOver<'a> {
                 None => others.push(job),
             }
         }
-        // If the answer names no member of the request, repeating it for the others would never
-        // end.
+        // If the reply names no message of the request, repeating the request for the others would
+        // never end.
         if others.len() == jobs.len() {
             return self.refused(jobs, &others_fate, Health::Fine);
         }
@@ -75,8 +79,8 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Puts members at the front of the queue, grouped by [`Api::kind_of`]. Returns false if all
-    /// have the same kind.
+    /// Puts messages at the front of the queue, grouped by [`Api::kind_of`]. Returns false if all
+    /// are of the same kind.
     fn sort_apart(&mut self, jobs: &[&'a Job]) -> bool {
         let mut kinds: BTreeMap<u64, Vec<&'a Job>> = BTreeMap::new();
         jobs.iter().for_each(|job| kinds.entry(self.api.kind_of(job)).or_default().push(job));
@@ -87,15 +91,16 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Puts members at the front of the queue in requests of at most `most` recipients, and
-    /// remembers that limit.
+    /// Puts messages at the front of the queue in requests of at most `most` recipients, and stores
+    /// that limit.
     pub(super) fn smaller(
         &mut self,
         jobs: &[&'a Job],
         most: usize,
         refusal: &Refusal,
     ) -> Result<(), Halt> {
-        // A limit of zero, or one that the request already keeps, would repeat the request forever.
+        // A limit of zero, or a limit that the request already meets, would repeat the request
+        // forever.
         if most == 0 || most >= jobs.len() || self.claim.is_replay {
             return self.refused(jobs, refusal, Health::Stop(without_addresses(refusal.clone())));
         }
@@ -116,7 +121,7 @@ impl<'a> HandOver<'a> {
             .collect();
     }
 
-    /// Puts members at the front of the queue, divided into `pieces` requests of about equal size.
+    /// Puts messages at the front of the queue, divided into `pieces` requests of about equal size.
     pub(super) fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
         let pieces = pieces.max(2).min(jobs.len());
         for piece in (0..pieces).rev() {
@@ -126,8 +131,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The key of a request: the claim's key if it has all members of the claim, else a hash of
-    /// that key and the request's members.
+    /// Returns the idempotency key of a request. It is the claim's key if the request contains all
+    /// messages of the claim, else a hash of the claim's key and the messages.
     fn key(&self, jobs: &[&Job]) -> String {
         if jobs.len() == self.claim.jobs.len() {
             return self.claim.key.clone();

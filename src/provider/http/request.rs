@@ -1,6 +1,6 @@
-//! One request to a service, as its adapter builds it.
+//! Represents one request to a service, as its adapter builds it.
 //!
-//! The body is serialised once, so that a repeat has the same bytes.
+//! The body is serialised once, so a repeat has the same bytes.
 
 use std::io::Write as _;
 
@@ -12,7 +12,7 @@ use super::answer::Fault;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
-/// The content encoding of compressed bodies.
+/// The value of the Content-Encoding header for compressed bodies.
 const GZIP: &str = "gzip";
 
 /// One request with its serialised body.
@@ -23,20 +23,20 @@ pub(in crate::provider) struct Request {
     pub(in crate::provider) path: String,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
-    /// A response header that alone proves success. If a success has it, a truncated body does not
-    /// make the outcome unknown.
+    /// A response header that alone proves success. If a success reply has it, a truncated body
+    /// does not make the outcome unknown.
     pub(in crate::provider) decisive: Option<&'static str>,
 }
 
 impl Request {
-    /// A POST of JSON.
+    /// Creates a POST request with a JSON body.
     pub(in crate::provider) fn json(path: impl Into<String>, body: &impl serde::Serialize) -> Self {
         let body = serde_json::to_vec(body)
             .expect("texts, numbers and maps with text keys are always JSON");
         Self::post(path, "application/json", body)
     }
 
-    /// A GET.
+    /// Creates a GET request.
     pub(in crate::provider) fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -47,7 +47,7 @@ impl Request {
         }
     }
 
-    /// A POST with any content type.
+    /// Creates a POST request with any content type.
     pub(in crate::provider) fn post(
         path: impl Into<String>,
         content_type: &'static str,
@@ -58,32 +58,33 @@ impl Request {
         Self { method: Method::POST, path: path.into(), headers, body: body.into(), decisive: None }
     }
 
-    /// The same request, with this header as proof of success.
+    /// Sets the response header that proves success.
     #[must_use]
     pub(in crate::provider) fn decided_by(self, header: &'static str) -> Self {
         Self { decisive: Some(header), ..self }
     }
 
-    /// The same request with another method.
+    /// Replaces the method.
     #[must_use]
     pub(in crate::provider) fn by(self, method: Method) -> Self {
         Self { method, ..self }
     }
 
-    /// The same request with a gzip body. Compression happens when the request is sent, so limits,
-    /// keys and repeats use the uncompressed body.
+    /// Marks the request for gzip. The body is compressed when the request is sent, so limits, keys
+    /// and repeats use the uncompressed body.
     #[must_use]
     pub(in crate::provider) fn in_gzip(self) -> Self {
         self.header("content-encoding", GZIP)
     }
 
-    /// The body as sent, compressed if the headers say so.
+    /// Returns the body as it is sent, compressed if the headers say so.
     pub(super) async fn wire_body(&self) -> Result<Bytes, Fault> {
         let body = self.body.clone();
         if self.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding != GZIP) {
             return Ok(body);
         }
-        // Compressing a batch of megabytes would block a thread that serves connections.
+        // Compression runs on another thread, because a batch of megabytes would block a thread
+        // that serves connections.
         let compressed = tokio::task::spawn_blocking(move || {
             let mut encoder =
                 flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -93,18 +94,18 @@ impl Request {
             Fault::NotWritten(Health::Failing(Refusal::new(
                 Reason::Session,
                 "",
-                format!("compressing failed: {what}"),
+                format!("compressing the request failed: {what}"),
             )))
         };
         let compressed = compressed.await.map_err(|error| failed(error.to_string()))?;
         compressed.map(Bytes::from).map_err(|error| failed(error.to_string()))
     }
 
-    /// The same request with another header.
+    /// Adds a header.
     #[must_use]
     pub(in crate::provider) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // An invalid header value is a defect of the adapter. The service's reply will report the
-        // missing header.
+        // An invalid header value is a defect of the adapter. The header is left out, and the
+        // service's reply will report that.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
         }

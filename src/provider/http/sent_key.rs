@@ -1,4 +1,4 @@
-//! The key that is sent with every request, as its header value.
+//! Holds the key that is sent with every request, in the form of a header value.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ pub(super) struct SentKey {
 }
 
 impl SentKey {
-    /// Sends the key in the format that `form` produces.
+    /// Creates a key that is sent in the format that `form` produces.
     pub(super) fn new(
         header: HeaderName,
         key: Renewable,
@@ -29,8 +29,8 @@ impl SentKey {
         Ok(Self { header, key, form: Box::new(form), made })
     }
 
-    /// The forms of the current key that must never be shown: the key, and the last word of the
-    /// header value.
+    /// Returns the texts that must never be shown: the current key, and the last word of its header
+    /// value.
     pub(super) fn shown_nowhere(&self) -> [Secret; 2] {
         let Current { secret, .. } = self.key.current();
         let value = (self.form)(secret.expose());
@@ -38,9 +38,10 @@ impl SentKey {
         [secret, made]
     }
 
-    /// The header value of the current key, and the number of the key.
+    /// Returns the header value of the current key, and the number of the key.
     pub(super) fn value(&self) -> Result<(HeaderValue, u64), String> {
-        // The two are written together, so a poisoned lock's value is consistent.
+        // Both parts are replaced together, so the value is consistent even if the lock is
+        // poisoned.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if self.key.number() != made.1 {
             let current = self.key.current();

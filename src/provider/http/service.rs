@@ -1,5 +1,5 @@
-//! A service that accepts mail over HTTP. An adapter implements [`Service`] and [`Api`]; every such
-//! adapter is a [`Provider`].
+//! Defines what an adapter for an HTTP service implements. Every type with [`Service`] and [`Api`]
+//! is a [`Provider`].
 
 use std::future::ready;
 
@@ -11,21 +11,22 @@ use crate::provider::account::AccountApi;
 use crate::provider::contract::no_sandbox_mode;
 use crate::provider::{BoxFuture, Capabilities, Claim, Provider, Reply, Wire};
 
-/// What an adapter provides in addition to its API. Every type with this trait is a [`Provider`].
+/// The methods that an adapter implements in addition to its API.
 pub(in crate::provider) trait Service: Api + AccountApi {
-    /// The connections to the service.
+    /// Returns the connections to the service.
     fn http(&self) -> &Http;
-    /// As [`Provider::capabilities`].
+    /// Implements [`Provider::capabilities`].
     fn abilities(&self) -> &Capabilities;
-    /// As [`Provider::prepare`].
+    /// Implements [`Provider::prepare`].
     fn adapt(&mut self, name: &str, needs: &Needs) -> Result<()> {
         self.abilities().refuse_inexpressible(name, needs)
     }
-    /// As [`Provider::enter_sandbox`]; most APIs have no such mode.
+    /// Implements [`Provider::enter_sandbox`]. The default is for an API without such a mode.
     fn sandbox(&mut self, name: &str) -> Result<()> {
         Err(no_sandbox_mode(name))
     }
-    /// As [`Provider::account`]: a hash of the service's address and the secrets sent to it.
+    /// Implements [`Provider::account`]: returns a hash of the service's address and the secrets
+    /// sent to it.
     fn account_hash(&self) -> Option<[u8; 32]> {
         Some(self.http().account())
     }

@@ -1,4 +1,4 @@
-//! The keys in mailbatch.toml that every HTTP provider accepts.
+//! Reads the keys in mailbatch.toml that every HTTP provider accepts.
 //!
 //! An error never repeats a value, because the value may be a secret written under the wrong key.
 
@@ -10,7 +10,7 @@ use crate::model::error::Result;
 use crate::provider::keys::Keys;
 use crate::provider::proxies;
 
-/// The keys that every HTTP provider accepts, followed by those of one kind.
+/// Lists the keys that every HTTP provider accepts, followed by those of one kind of provider.
 macro_rules! keys {
     ($($own:literal),*) => {
         &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", $($own),*]
@@ -21,11 +21,11 @@ pub(in crate::provider) use keys;
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    /// Name lookup, connecting and the TLS handshake together.
+    /// The limit for name lookup, connecting and the TLS handshake together.
     pub(super) connect: Duration,
-    /// The wait before the first part of the answer, and between two parts.
+    /// The limit for the wait before the first part of the reply, and between two parts.
     pub(super) read: Duration,
-    /// A whole request including its answer.
+    /// The limit for a whole request including its reply.
     pub(super) total: Duration,
 }
 
@@ -33,9 +33,9 @@ impl Keys<'_> {
     /// Reads the table `options`, whose fields are added to each request.
     ///
     /// A field that mailbatch writes itself (`owned`) is refused in every spelling, regardless of
-    /// case and word separators: services read `From` and `reply-to` as `from` and `replyTo`. A
-    /// field to which mailbatch adds its own values (`shared`) must have exactly that spelling,
-    /// because another spelling would become a second field.
+    /// case and word separators, because services read `From` and `reply-to` as `from` and
+    /// `replyTo`. A field to which mailbatch adds its own values (`shared`) must have exactly that
+    /// spelling, because another spelling would become a second field.
     pub(in crate::provider) fn options(
         &self,
         owned: &[&str],
@@ -45,11 +45,12 @@ impl Keys<'_> {
             return Ok(serde_json::Map::new());
         };
         let error = |what: &str| {
-            self.error("options", what)
-                .hint("write options = { FIELD = VALUE } with fields of the service's own API")
+            self.error("options", what).hint(
+                "write options = { FIELD = VALUE }, where FIELD is a field of the service's API",
+            )
         };
         let serde_json::Value::Object(map) =
-            serde_json::to_value(value).map_err(|_| error("cannot be JSON"))?
+            serde_json::to_value(value).map_err(|_| error("cannot be converted to JSON"))?
         else {
             return Err(error("not a table"));
         };
@@ -69,15 +70,15 @@ impl Keys<'_> {
             }
             if let Some(own) = like(shared).filter(|own| own != key) {
                 return Err(self
-                    .error(&format!("options.{key}"), &format!("the field is called {own}"))
+                    .error(&format!("options.{key}"), &format!("the field is called {own} here"))
                     .hint(format!("write {own} = …")));
             }
         }
         Ok(map)
     }
 
-    /// The service's scheme and host. Plain HTTP is accepted only for this machine, because it
-    /// would expose the credentials.
+    /// Returns the service's scheme and host. Plain HTTP is accepted only for this machine, because
+    /// it would expose the credentials.
     pub(super) fn base_url(&self, default: &str) -> Result<Url> {
         let text = self.text("base_url")?.unwrap_or(default);
         let error = |what: &str| {
@@ -86,10 +87,10 @@ impl Keys<'_> {
         };
         let url = Url::parse(text).map_err(|_| error("not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(error("neither https nor http"));
+            return Err(error("the scheme is neither https nor http"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(error("holds a user; write credentials under their own keys"));
+            return Err(error("holds a user name; write credentials under their own keys"));
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(error("contains more than scheme and host"));
@@ -118,10 +119,11 @@ impl Keys<'_> {
     }
 }
 
-/// Recipient fields, which `options` must not set: every recipient must be screened.
+/// The fields for recipients. `options` must not set them, because every recipient must be
+/// screened.
 const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
 
-/// A field name without the differences that services ignore: case and word separators.
+/// Returns a field name without case and word separators, which services ignore.
 pub(in crate::provider) fn bare(name: &str) -> String {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control())

@@ -1,10 +1,10 @@
 //! Splits the messages of one request into shared text and variables, for services that insert the
-//! variables themselves. The members of a request are its recipients' messages.
+//! variables themselves.
 //!
-//! The rule it keeps: inserting a member's variables into the shared text gives exactly the text
-//! that mailbatch rendered for that member. Templates may therefore use every feature of the
-//! engine. The adapter must check whether the rendered texts contain anything that its service
-//! would read as a variable.
+//! Inserting a message's variables into the shared text gives exactly the text that mailbatch
+//! rendered for that message. Templates may therefore use every feature of the engine. The adapter
+//! must check whether the rendered texts contain anything that its service would read as a
+//! variable.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -14,30 +14,30 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::content::Content;
 
-/// How a service writes a variable.
+/// The syntax of a variable in a service's templates.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Mark {
-    /// The text before a variable's name. `after` is the text after it.
+    /// The text before a variable's name. `after` is the text after the name.
     pub(in crate::provider) before: String,
     pub(in crate::provider) after: &'static str,
     /// Characters that the shared text must not have next to a variable. The service could read
-    /// them as part of it, or no longer recognize the variable.
+    /// them as part of the variable, or no longer recognize the variable.
     pub(in crate::provider) edges: &'static [char],
 }
 
-/// The variables of each member of a request.
+/// The variables of each message of a request.
 pub(in crate::provider) struct Shared {
     mark: Mark,
     variables: Vec<Map<String, Value>>,
 }
 
 impl Shared {
-    /// Starts with `members` members that have no variables yet.
+    /// Creates empty variables for this number of messages.
     pub(in crate::provider) fn new(members: usize, mark: Mark) -> Self {
         Self { mark, variables: vec![Map::new(); members] }
     }
 
-    /// Returns the shared text of a field. The parts that differ between the members are replaced
+    /// Returns the shared text of a field. The parts that differ between the messages are replaced
     /// by a variable.
     pub(in crate::provider) fn field(
         &mut self,
@@ -51,8 +51,8 @@ impl Shared {
         out
     }
 
-    /// Like `field`, for a longer text. If all members have the same number of lines, each line is
-    /// shared separately.
+    /// Like [`Self::field`], for a longer text. If the text has the same number of lines in all
+    /// messages, each line is shared separately.
     pub(in crate::provider) fn lines<'a>(
         &mut self,
         name: &str,
@@ -74,7 +74,7 @@ impl Shared {
         out
     }
 
-    /// Appends the text that all members share. The part that differs is replaced by a variable
+    /// Appends the text that all messages share. The differing part is replaced by a variable
     /// called `name`.
     fn push(&mut self, out: &mut String, name: &str, texts: &[&str]) {
         let Some((first, others)) = texts.split_first() else { return };
@@ -82,7 +82,8 @@ impl Shared {
             out.push_str(first);
             return;
         }
-        // Shared characters that the service could read as part of the variable are moved into it.
+        // Shared characters next to the variable that the service could read as part of it become
+        // part of its value.
         let edges = self.mark.edges;
         let mut start = others
             .iter()
@@ -106,7 +107,7 @@ impl Shared {
         }
     }
 
-    /// Returns the variables of each member by name. They are empty if all texts are equal.
+    /// Returns the variables of each message by name. They are empty if all texts are equal.
     pub(in crate::provider) fn variables(self) -> Vec<Map<String, Value>> {
         self.variables
     }
@@ -127,7 +128,7 @@ pub(in crate::provider) fn shape(content: &Content) -> u64 {
     hash.finish()
 }
 
-/// Returns how many bytes the characters have that both iterators begin with.
+/// Returns the length in bytes of the common beginning of both iterators.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum()
 }
@@ -160,7 +161,8 @@ mod tests {
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
-    /// Replaces each variable as a service does, wherever it occurs and in either order.
+    /// Replaces each variable as a service does, wherever the variable occurs. The variables can be
+    /// replaced in either order.
     fn put_together(
         shared: &str,
         mark: &Mark,
@@ -188,8 +190,8 @@ mod tests {
                 Mark { before: "-0123456789ab.".into(), after: "-", edges: &['-'] },
                 Mark { before: "{{".into(), after: "}}", edges: &['{', '}', '\\'] },
             ] {
-                // Texts that contain the beginning of a variable are never sent in a shared
-                // request.
+                // The adapters never put texts that contain the beginning of a variable into a
+                // shared request.
                 if texts.iter().any(|text| text.contains(mark.before.as_str())) {
                     continue;
                 }
