@@ -1,4 +1,4 @@
-//! The messages of a claim, in the form in which a provider receives them.
+//! Defines the messages of a claim, in the form in which a provider receives them.
 
 use std::sync::Arc;
 
@@ -8,22 +8,23 @@ use super::types::RowNumber;
 use crate::content::Content;
 use crate::model::address::Address;
 
-/// One recipient's message, rendered and encoded.
+/// The message for one recipient, rendered and encoded.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub id: RowNumber,
     /// The only recipient in the envelope.
     pub to: Address,
-    /// The envelope sender; `None` is the null path `<>`.
+    /// The envelope sender; `None` means the null path `<>`.
     pub envelope_sender: Option<Address>,
     /// The whole message with CRLF line ends, not dot-stuffed. Empty if the provider accepts only
     /// [`Form::Parts`](super::Form::Parts).
     pub message: Vec<u8>,
     /// Whether the message has bytes above ASCII, and in which part.
     pub eight_bit: EightBit,
-    /// The result of [`lines_stand`] for the message.
+    /// Whether the message can follow DATA unchanged, as [`lines_stand`] decides.
     pub lines_stand: bool,
-    /// The message's parts. `None` if the provider accepts only [`Form::Mime`](super::Form::Mime).
+    /// The parts of the message; `None` if the provider accepts only
+    /// [`Form::Mime`](super::Form::Mime).
     pub content: Option<Arc<Content>>,
     /// The Message-ID without the angle brackets.
     pub message_id: String,
@@ -33,9 +34,9 @@ pub struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EightBit {
     Nowhere,
-    /// In the body only: needs 8BITMIME (RFC 6152).
+    /// In the body only, which needs 8BITMIME (RFC 6152).
     Body,
-    /// In the header section: needs SMTPUTF8 (RFC 6532).
+    /// In the header section, which needs SMTPUTF8 (RFC 6532).
     Headers,
 }
 
@@ -50,11 +51,11 @@ impl EightBit {
     }
 }
 
-/// Whether a message can follow DATA unchanged: every line ends in CRLF and no line begins with a
-/// dot (RFC 5321 sections 2.3.8 and 4.5.2).
+/// Returns whether a message can follow DATA unchanged: every line ends in CRLF and no line begins
+/// with a dot (RFC 5321 sections 2.3.8 and 4.5.2).
 pub(crate) fn lines_stand(message: &[u8]) -> bool {
-    /// Bytes examined per step. The step has no branches, so the compiler can use vector
-    /// instructions.
+    /// The number of bytes examined per step. The step has no branches, so the compiler can use
+    /// vector instructions.
     const TOGETHER: usize = 64;
     let is_broken = |before: u8, byte: u8| {
         u8::from((byte == b'\n') != (before == b'\r'))
@@ -75,28 +76,28 @@ pub(crate) fn lines_stand(message: &[u8]) -> bool {
     broken == 0 && message.ends_with(b"\r\n") && !matches!(message.first(), Some(b'.' | b'\n'))
 }
 
-/// A batch that is durable in the ledger. Only claimed messages may be sent.
+/// A batch of messages that is durably recorded in the ledger. Only claimed messages may be sent.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The batch's number in the ledger.
+    /// The number of the batch in the ledger.
     pub batch: i64,
-    /// The idempotency key: a function of environment, campaign, members and body.
+    /// The idempotency key. The same environment, campaign, members and body give the same key.
     pub key: String,
     pub claimed_at: Timestamp,
     pub jobs: Vec<Job>,
-    /// Whether this claim repeats an earlier request whose outcome is unknown, byte for byte and
-    /// under the same key. The provider must send it as one request, as before. Only a reply about
-    /// its members settles them.
+    /// Whether this claim repeats an earlier request whose outcome is unknown. The provider must
+    /// send it as one request, with the same bytes and the same key as before. Only a reply about
+    /// its messages resolves their outcomes.
     pub is_replay: bool,
 }
 
-/// Why a member of a claim must not be sent.
+/// The reason why a message of a claim must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// Skip this member: it was suppressed after it was claimed, or its retry time has ended.
-    /// Continue with the next member.
+    /// Only this message must not be sent, because its recipient was suppressed after the claim, or
+    /// its retry time has ended. The next message may be sent.
     Member,
-    /// Send no further member of this claim: the run has stopped or is paused.
+    /// No further message of this claim must be sent, because the run has stopped or is paused.
     Run,
 }
 

@@ -1,4 +1,4 @@
-//! Reads a provider's keys in mailbatch.toml, one by one.
+//! Reads the keys of a provider in mailbatch.toml, one by one.
 //!
 //! An error never repeats a value, because the value may be a secret written under the wrong key.
 
@@ -16,28 +16,28 @@ use crate::model::literal::parse_duration;
 use crate::model::shown::Shown;
 use crate::secret::Secret;
 
-/// Checks a secret. The error is what is wrong with it, and how to fix it.
+/// Checks a secret. The error says what is wrong with the secret, and how to fix it.
 pub(super) type IsFit = fn(&Secret) -> Result<(), (&'static str, &'static str)>;
 
-/// Reads single keys and names them in its errors.
+/// Reads single keys and names them in errors.
 pub(super) struct Keys<'a> {
     pub(super) settings: &'a ProviderSettings,
 }
 
 impl<'a> Keys<'a> {
-    /// A reader for the keys of a provider.
+    /// Creates a reader for the keys of a provider.
     pub(super) fn of(settings: &'a ProviderSettings) -> Self {
         Self { settings }
     }
 
-    /// The same, but fails if a key is not in `known`.
+    /// Like [`Self::of`], but fails if the provider has a key that is not in `known`.
     pub(super) fn checked(settings: &'a ProviderSettings, known: &[&str]) -> Result<Self> {
         settings.refuse_unknown_keys(known)?;
         Ok(Self::of(settings))
     }
 
-    /// Removes from `options` a field that is sent separately with each message, and reads it.
-    /// `refused` is the error and its hint for a value that `read` does not accept.
+    /// Removes a field from `options` and reads it. Such a field is sent separately with each
+    /// message. `refused` is the error and hint for a value that `read` does not accept.
     pub(super) fn take<T: Default>(
         &self,
         options: &mut serde_json::Map<String, serde_json::Value>,
@@ -53,12 +53,12 @@ impl<'a> Keys<'a> {
         format!("providers.{}.{key}", self.settings.name)
     }
 
-    /// An error about a key: exit 2.
+    /// Returns an error about a key: exit 2.
     pub(super) fn error(&self, key: &str, what: &str) -> Error {
         Error::usage(format!("{}: {what}", self.name(key)))
     }
 
-    /// A string value.
+    /// Returns a string value.
     pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
         match self.settings.keys.get(key) {
             None => Ok(None),
@@ -67,7 +67,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A boolean value, or `default` if the key is missing.
+    /// Returns a boolean value, or `default` if the key is missing.
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.settings.keys.get(key) {
             None => Ok(default),
@@ -78,12 +78,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A required secret, with its current value only.
+    /// Returns a required secret that is resolved only once.
     pub(super) fn secret(&self, key: &str) -> Result<Secret> {
         Ok(self.key(key)?.current().secret)
     }
 
-    /// A required secret that can be fetched again when it expires.
+    /// Returns a required secret that can be fetched again when it expires.
     pub(super) fn key(&self, key: &str) -> Result<Renewable> {
         let is_fit = |secret: &Secret| {
             let is_bare = !secret.expose().is_empty()
@@ -93,7 +93,7 @@ impl<'a> Keys<'a> {
             } else {
                 Err((
                     "the secret is empty, or contains a space, a line break or a character that is not ASCII",
-                    "store the bare key",
+                    "store the bare key, without other text",
                 ))
             }
         };
@@ -102,10 +102,11 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// An optional secret. `is_fit` checks its first value and each value fetched later.
+    /// Returns an optional secret that can be fetched again. `is_fit` checks its first value and
+    /// each value fetched later.
     pub(super) fn renewable(&self, key: &str, is_fit: IsFit) -> Result<Option<Renewable>> {
         let Some(value) = self.settings.keys.get(key).cloned() else { return Ok(None) };
-        // An environment variable does not change while the process lives.
+        // An environment variable does not change while the process runs.
         let is_fixed = value.get("env").is_some();
         let (name, secrets) = (self.name(key), Arc::clone(&self.settings.secrets));
         let fetch = move || {
@@ -120,8 +121,8 @@ impl<'a> Keys<'a> {
         Ok(Some(Renewable::new(self.name(key), secret, fetch)))
     }
 
-    /// Reads the table `timeouts` into the limits of the same names. `example` is the hint of each
-    /// error.
+    /// Reads the table `timeouts` into the limits with the same names. `example` is the hint of
+    /// each error.
     pub(super) fn durations(
         &self,
         example: &str,
@@ -146,8 +147,8 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    /// The certificates in `ca_file`, which are trusted in addition to the system's. `of` names the
-    /// kind of server in the hint.
+    /// Returns the certificates in `ca_file`, which are trusted in addition to the system's. `of`
+    /// names the kind of server in the hint.
     pub(super) fn extra_roots(&self, of: &str) -> Result<Vec<CertificateDer<'static>>> {
         let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);

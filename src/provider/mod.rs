@@ -1,8 +1,10 @@
-//! The interface to the services that send mail. The pipeline uses only what this file exports.
+//! Defines the interface to the services that send mail. The pipeline uses only what this file
+//! exports.
 //!
-//! A provider receives a claim: a batch whose members are durable in the ledger. It returns one
-//! verdict for each member that it began to send. If the reply does not name a member, the provider
-//! never began it: no byte that could have completed that message was written.
+//! A provider receives a claim: a batch of messages that is durably recorded in the ledger. It
+//! returns one verdict for each message that it started to send. If the reply does not contain a
+//! message, the provider never started it: no byte that could have completed that message was
+//! written.
 
 pub(crate) mod account;
 mod bird;

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A batch that a service accepted and had not completed when mailbatch last asked.
 ///
-/// Its text is stored for each member in the trace and in the ledger. A later run finds the batch
+/// Its text is stored for each message in the trace and in the ledger. A later run finds the batch
 /// by that text, so the text is an on-disk format and must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pending<'a> {
@@ -17,7 +17,8 @@ const BEFORE: &str = "batch ";
 const AFTER: &str = " was taken and not completed while it was asked for";
 
 impl<'a> Pending<'a> {
-    /// The batch named in the stored reason of an unknown outcome; `None` for any other reason.
+    /// Finds the batch in the stored reason of an unknown outcome. Returns `None` for any other
+    /// reason.
     pub(crate) fn of(doubt: &'a str) -> Option<Self> {
         let batch = doubt.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
         (!batch.is_empty()).then_some(Self { batch })

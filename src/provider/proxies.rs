@@ -1,12 +1,13 @@
-//! Decides which requests use a proxy from the environment: only those to other machines. Requests
-//! to this machine are always sent directly, even if `NO_PROXY` does not list it. Otherwise a
-//! remote proxy would receive the key and the recipients of a service on loopback.
+//! Decides which requests use a proxy from the environment: only requests to other machines.
+//!
+//! Requests to this machine are always sent directly, even if `NO_PROXY` does not list it.
+//! Otherwise a remote proxy would receive the key and the recipients of a service on loopback.
 
 use reqwest::ClientBuilder;
 use url::{Host, Url};
 
-/// Whether a URL points to this machine: 127.0.0.0/8, ::1, the unspecified addresses, and the names
-/// under `localhost` (RFC 6761).
+/// Returns whether a URL points to this machine: 127.0.0.0/8, ::1, the unspecified addresses, and
+/// the names under `localhost` (RFC 6761).
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {

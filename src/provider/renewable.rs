@@ -1,10 +1,10 @@
-//! Secrets that expire: if the provider refuses a token, mailbatch fetches it again from its
-//! source.
+//! Replaces secrets that expire: if the provider refuses a token, mailbatch fetches it again from
+//! its source.
 //!
-//! The rules: a refused secret is never retried automatically. Its replacement is fetched once,
-//! however many connections were refused at the same time. A replacement is itself replaced only
-//! after the provider has accepted it, or when it is a minute old. If the fetch fails or returns a
-//! refused secret, the refusal is final.
+//! A refused secret is not used again. Its replacement is fetched once, however many connections
+//! were refused at the same time. A replacement is itself replaced only after the provider has
+//! accepted it, or when it is a minute old. If the fetch fails or returns a refused secret, the
+//! refusal is final.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,29 +16,29 @@ use tokio::time::Instant;
 use crate::model::error::Result;
 use crate::secret::Secret;
 
-/// The age at which a fetched secret may have expired.
+/// The age from which a fetched secret is assumed to have expired.
 const OLD: Duration = Duration::from_secs(60);
 
-/// Fetches a secret again; blocks while a command runs.
+/// Fetches a secret again. The call blocks while a command runs.
 pub(super) type Fetch = Arc<dyn Fn() -> Result<Secret> + Send + Sync>;
 
-/// A secret with a way to fetch it again.
+/// A secret that can be fetched again from its source.
 #[derive(Clone)]
 pub(super) struct Renewable(Arc<Inner>);
 
 struct Inner {
-    /// The full key under `[providers]`, for messages.
+    /// The full name of the key under `[providers]`, for messages.
     name: String,
-    /// `None` if the source cannot change while the process lives.
+    /// `None` if the secret cannot change while the process runs.
     fetch: Option<Fetch>,
     state: Mutex<State>,
-    /// The lock of the task that fetches.
+    /// The lock held by the task that fetches the secret.
     fetching: tokio::sync::Mutex<()>,
 }
 
 struct State {
     current: Current,
-    /// When the current secret replaced another one.
+    /// The time at which the current secret replaced another one.
     fetched_at: Option<Instant>,
     /// Whether the provider has accepted the current secret.
     has_worked: bool,
@@ -48,11 +48,11 @@ struct State {
     refused: Vec<[u8; 32]>,
 }
 
-/// The secret in use.
+/// The current secret and its number.
 #[derive(Clone, Debug)]
 pub(super) struct Current {
     pub(super) secret: Secret,
-    /// How many secrets were in use before this one.
+    /// The number of secrets that were in use before this one.
     pub(super) number: u64,
 }
 
@@ -69,7 +69,7 @@ fn hash(secret: &Secret) -> [u8; 32] {
 }
 
 impl Renewable {
-    /// The secret of the key `name`. `fetch` reads it again if it can change.
+    /// Creates the secret for the key `name`. `fetch` reads the secret again, if it can change.
     pub(super) fn new(name: String, secret: Secret, fetch: Option<Fetch>) -> Self {
         Self(Arc::new(Inner {
             name,
@@ -86,26 +86,27 @@ impl Renewable {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No change can be left half made, so the state of a poisoned lock is usable.
+        // Every change is complete before the lock is released, so the value is usable even if the
+        // lock is poisoned.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The secret in use.
+    /// Returns the current secret.
     pub(super) fn current(&self) -> Current {
         self.state().current.clone()
     }
 
-    /// The number of the secret in use.
+    /// Returns the number of the current secret.
     pub(super) fn number(&self) -> u64 {
         self.state().current.number
     }
 
-    /// Whether the secret in use was refused and no replacement is available.
+    /// Returns whether the current secret was refused and no replacement is available.
     pub(super) fn is_spent(&self) -> bool {
         self.state().is_spent
     }
 
-    /// Records that the secret with this number was accepted.
+    /// Records that the provider accepted the secret with this number.
     pub(super) fn worked(&self, number: u64) {
         let mut state = self.state();
         if state.current.number == number {
@@ -144,30 +145,29 @@ impl Renewable {
             Ok(Err(error)) => {
                 state.is_spent = true;
                 tracing::warn!(
-                    "{name}: refused by the provider, and cannot be fetched again: {error}"
+                    "{name}: the provider refused this secret, and it cannot be fetched again: {error}"
                 );
                 false
             }
             Err(error) => {
                 state.is_spent = true;
                 tracing::warn!(
-                    "{name}: refused by the provider, and cannot be fetched again: {error}"
+                    "{name}: the provider refused this secret, and it cannot be fetched again: {error}"
                 );
                 false
             }
         }
     }
 
-    /// The result of [`Self::renew`] if it needs no fetch.
+    /// Returns the result of [`Self::renew`] if it is known without a fetch.
     fn known(&self, number: u64) -> Option<bool> {
         let mut state = self.state();
-        // Another connection has fetched a replacement meanwhile, or found that none is available.
+        // Another connection has meanwhile fetched a replacement, or found that there is none.
         if state.current.number != number || state.is_spent {
             return Some(!state.is_spent);
         }
         let is_first = number == 0 && state.refused.is_empty();
-        // The secret may have expired before it could be tried, for example while a service was
-        // down.
+        // The secret may have expired before it was tried, for example while a service was down.
         let is_old = state.fetched_at.is_some_and(|at| at.elapsed() >= OLD);
         if state.has_worked || is_first || is_old {
             return None;
@@ -184,8 +184,8 @@ mod tests {
     use super::*;
     use crate::model::error::Error;
 
-    /// A secret whose fetched values are `later`, one after another; an empty value is an error.
-    /// Also returns how often it was fetched.
+    /// Returns a secret whose later fetches give the values `later` in order, and a counter of the
+    /// fetches. An empty value is an error.
     fn renewable(later: &'static [&'static str]) -> (Renewable, Arc<AtomicUsize>) {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
@@ -215,8 +215,8 @@ mod tests {
         assert!(secret.renew(0).await);
         secret.worked(1);
         assert!(secret.renew(1).await);
-        // The replacement is refused too, and so is the secret of a connection that still used the
-        // first one.
+        // The provider refuses the replacement too. The other calls come from connections that
+        // still used older secrets.
         assert!(!secret.renew(2).await);
         assert!(!secret.renew(1).await && !secret.renew(0).await);
         assert_eq!((text(&secret).as_str(), count.load(Ordering::SeqCst)), ("c", 2));

@@ -1,7 +1,7 @@
-//! The trusted root certificates: the system's roots, or Mozilla's if the system has none, and
-//! those that `ca_file` adds.
+//! Provides the trusted root certificates: the system's roots, or Mozilla's if the system has none,
+//! and those that `ca_file` adds.
 //!
-//! Every provider uses this one TLS stack with this one set of roots. Nothing turns verification
+//! Every provider uses the same TLS stack with this set of roots. No setting turns verification
 //! off.
 
 use std::path::Path;
@@ -13,12 +13,12 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::files;
 
-/// Reads the certificates in a PEM file; fails if it has none.
+/// Reads the certificates in a PEM file. Fails if the file has none.
 pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = files::read(path, files::CERTIFICATES).map_err(|error| error.to_string())?;
     let roots = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("not PEM: {error}"))?;
+        .map_err(|error| format!("not a PEM file: {error}"))?;
     let mut probe = RootCertStore::empty();
     for root in &roots {
         probe
@@ -28,7 +28,8 @@ pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, St
     if roots.is_empty() { Err("it contains no certificate".into()) } else { Ok(roots) }
 }
 
-/// A TLS client that also trusts `extra_roots`. Reads the system's roots on each call.
+/// Returns a TLS client configuration that also trusts `extra_roots`. Reads the system's roots on
+/// each call.
 pub(crate) fn client_config(
     extra_roots: &[CertificateDer<'static>],
 ) -> Result<ClientConfig, rustls::Error> {

@@ -46,7 +46,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         None => KEEP,
         Some(value) => value.as_integer().and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
             Error::usage(format!("providers.{}.keep: not a count of messages", settings.name))
-                .hint("write a whole number; 0 keeps none")
+                .hint("write a whole number; 0 keeps no messages")
         })?,
     };
     Ok(Box::new(Sandbox {
@@ -84,8 +84,9 @@ impl Provider for Sandbox {
 
 impl AccountApi for Sandbox {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
-        let any =
-            |about: About| Finding::good(about, "the sandbox needs none and accepts every message");
+        let any = |about: About| {
+            Finding::good(about, "the sandbox does not need this and accepts every message")
+        };
         Box::pin(std::future::ready(About::ALWAYS.map(any).to_vec()))
     }
 }
@@ -121,7 +122,7 @@ impl Sandbox {
                 },
                 Answer::Settle(verdict) => (verdict, None),
             };
-            // A lost answer is not recorded as answered, as with a real server.
+            // A message without a reply is not recorded as answered, as with a real server.
             let traced = if matches!(verdict, Verdict::Unknown { .. }) {
                 Ok(())
             } else {
@@ -178,19 +179,20 @@ fn answer(local: &str) -> Answer {
 struct Outbox {
     dir: PathBuf,
     keep: u64,
-    /// The number of files; `None` until the first message, so that connecting writes nothing.
+    /// The number of files. `None` until the first message, because connecting must not write
+    /// anything.
     kept: Mutex<Option<u64>>,
 }
 
 impl Outbox {
-    /// Keeps the message if the outbox has room, and describes the result.
+    /// Keeps the message if the outbox has room. Returns a description of the result.
     fn keep(&self, job: &Job) -> io::Result<String> {
         const NOT_KEPT: &str = "taken by the sandbox";
         if self.keep == 0 {
             return Ok(NOT_KEPT.into());
         }
-        // The lock is held while writing, so that the count is exact. A panic elsewhere cannot
-        // leave the count wrong, so a poisoned lock is usable.
+        // The lock is held while writing, so the count is exact. No step can leave the count wrong,
+        // so the value is usable even if the lock is poisoned.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match *kept {
             Some(n) => n,
@@ -217,7 +219,8 @@ impl Outbox {
         Ok(count)
     }
 
-    /// Writes under another suffix first, so that a crash never leaves a partial `.eml`.
+    /// Writes the file under another suffix first, so that a crash never leaves a partial `.eml`
+    /// file.
     fn write(&self, path: &Path, message: &[u8]) -> io::Result<()> {
         let partial = path.with_extension("partial");
         let mut file = fs::OpenOptions::new()
@@ -232,7 +235,8 @@ impl Outbox {
     }
 }
 
-/// A file name built from a Message-ID. It cannot leave the folder or be a hidden file.
+/// Returns a file name built from a Message-ID. The name can neither leave the folder nor denote a
+/// hidden file.
 fn file_name(message_id: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "@.-_+=".contains(c) { c } else { '_' };
     let stem: String = message_id.trim_start_matches('.').chars().take(200).map(safe).collect();

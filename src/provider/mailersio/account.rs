@@ -1,4 +1,5 @@
-//! What Mailers.io's API reports about the account: nothing, because it documents no such request.
+//! Defines the account functions for Mailers.io. Its API documents no request about the account, so
+//! nothing is reported.
 
 use super::MailersIo;
 use crate::provider::account::{AccountApi, Log};

@@ -1,4 +1,4 @@
-//! Looks up the result of a batch for a member whose outcome is unknown.
+//! Looks up the result of a batch for a message whose outcome is unknown.
 
 use std::time::Instant;
 
@@ -18,7 +18,8 @@ impl Log for MailersIo {
         Pending::of(detail).map(|_| Unfinished { every: self.every, patience: self.patience })
     }
 
-    /// Requests the batch named in the stored reason. Without a batch id nothing can be looked up.
+    /// Requests the batch that is named in the stored reason. Without a batch id nothing can be
+    /// looked up.
     fn look_up<'a>(
         &'a self,
         about: &'a InDoubt<'a>,

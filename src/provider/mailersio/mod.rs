@@ -46,7 +46,7 @@ const LIMITS: Limits = Limits {
 };
 const CAPABILITIES: Capabilities =
     Capabilities { attachments: false, inline_images: false, ..http::capabilities(&LIMITS) };
-/// How long a batch is polled, and the longest pause between two status requests.
+/// The default time for which a batch is polled, and the longest pause between two status requests.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const POLL: Duration = Duration::from_secs(5);
 
@@ -154,7 +154,8 @@ impl Api for MailersIo {
             Some(Value::Number(id)) => id.to_string(),
             _ => String::new(),
         };
-        // An id of dots would change the path of the status request.
+        // The id becomes part of a path, and an id of dots would change the path of the status
+        // request.
         if id.bytes().all(|b| b == b'.') {
             return Read::Doubt(answer.refusal(
                 Reason::NoReply,
@@ -182,7 +183,7 @@ impl Api for MailersIo {
 }
 
 impl MailersIo {
-    /// The status request for a batch.
+    /// Returns the status request for a batch.
     fn question(&self, id: &str) -> Request {
         Request::get(format!("{}/{}", self.names.path, http::encoded(id)))
     }
@@ -192,7 +193,7 @@ impl MailersIo {
         let names = &self.names;
         let mut headers: Map<String, Value> =
             content.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        // No field name is assumed for Reply-To, so it is sent as a header.
+        // No name is known for a Reply-To field, so Reply-To is sent as a header.
         if let Some(reply_to) = list_of(&content.reply_to) {
             headers.insert("Reply-To".into(), reply_to.into());
         }
@@ -213,7 +214,7 @@ impl MailersIo {
         Ok(recipient.into())
     }
 
-    /// Interprets an error, `{"error":{"code":"…","message":"…"}}`, mainly by its status.
+    /// Interprets an error reply, `{"error":{"code":"…","message":"…"}}`, mainly by its status.
     fn failure(&self, answer: &Answer) -> Read {
         let body: Value = answer.json().unwrap_or_default();
         let (code, message) = (
@@ -222,7 +223,7 @@ impl MailersIo {
         );
         let refusal = |reason: Reason| answer.refusal(reason, code, message);
         match answer.status {
-            // Only a defect in mailbatch uses a key for another body.
+            // Only a defect in mailbatch can use a key for another body.
             StatusCode::CONFLICT => Read::Stop(refusal(Reason::Session)),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
                 Read::Unnamed(refusal(Reason::Policy))

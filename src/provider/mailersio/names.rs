@@ -1,5 +1,5 @@
-//! The assumed names in Mailers.io's API: those in requests and answers, each of which can be
-//! changed under `names`, and those in the events that it posts.
+//! Defines the names assumed in Mailers.io's API: those in requests and replies, which can be
+//! changed under `names`, and those in webhook events.
 //!
 //! Every name of a path, header, field or status is defined in this file. A test checks that the
 //! other files of this folder contain none.
@@ -18,12 +18,12 @@ pub(super) const BASE: &str = "https://api.mailers.io";
 /// Declares each name with its assumed value.
 macro_rules! names {
     ($($(#[$meta:meta])* $name:ident = $assumed:literal,)+) => {
-        /// The names that the API uses. A nested field in an answer is written as a path with dots.
+        /// The names that the API uses. The name of a nested field in a reply is a path with dots.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub(super) struct Names { $($(#[$meta])* pub(super) $name: String,)+ }
 
-        /// Every key of `names`.
+        /// Every key that `names` may contain.
         pub(super) const ALL: &[&str] = &[$(stringify!($name),)+];
 
         impl Default for Names {
@@ -35,8 +35,8 @@ macro_rules! names {
 }
 
 names! {
-    /// The path to which a batch is submitted. Followed by a slash and the batch's id, it is the
-    /// path for its status.
+    /// The path for submitting a batch. Followed by a slash and the batch's id, it is the path for
+    /// the batch's status.
     path = "/batches",
     auth_header = "authorization",
     auth_prefix = "Bearer ",
@@ -50,14 +50,14 @@ names! {
     text = "text",
     headers = "headers",
     metadata = "metadata",
-    /// The batch's id, in the answer to a submission.
+    /// The batch's id, in the reply to a submission.
     id = "id",
     /// The batch's status.
     status = "status",
     completed = "completed",
-    /// The list of recipients in an answer.
+    /// The list of recipients in a reply.
     results = "recipients",
-    /// The fields of one recipient in an answer.
+    /// The fields of one recipient in a reply.
     result_email = "email",
     result_status = "status",
     result_reason = "reason",
@@ -69,9 +69,9 @@ names! {
     error_message = "error.message",
 }
 
-/// JSON pointers into a posted event. If a pointer has several alternatives, the first one with a
-/// value is used. Those from [`SAID`](posted::SAID) on start at [`DATA`](posted::DATA) if the event
-/// has that object.
+/// JSON pointers into a webhook event. If there are several pointers for a value, the first one
+/// with a value is used. The pointers from [`SAID`](posted::SAID) on start at
+/// [`DATA`](posted::DATA) if the event has that object.
 pub(super) mod posted {
     pub(in super::super) const KIND: [&str; 2] = ["/type", "/event"];
     pub(in super::super) const ID: &str = "/id";
@@ -91,19 +91,20 @@ pub(super) mod posted {
 }
 
 impl Names {
-    /// The assumed names, replaced by those in the settings.
+    /// Returns the assumed names, replaced by those in the settings.
     pub(super) fn of(keys: &Keys<'_>, settings: &ProviderSettings) -> Result<Self> {
         let Some(value) = settings.keys.get("names") else { return Ok(Self::default()) };
-        let hint = format!("write names = {{ NAME = \"…\" }} with any of: {}", ALL.join(", "));
+        let hint =
+            format!("write names = {{ NAME = \"…\" }}, where NAME is one of: {}", ALL.join(", "));
         let names: Self = value.clone().try_into().map_err(|_| {
-            keys.error("names", "an unknown name, or one that is not a text").hint(&hint)
+            keys.error("names", "an unknown name, or a value that is not a text").hint(&hint)
         })?;
         for (key, header) in
             [("auth_header", &names.auth_header), ("key_header", &names.key_header)]
         {
             if HeaderName::try_from(header).is_err() {
                 return Err(keys
-                    .error(&format!("names.{key}"), "not the name of a header")
+                    .error(&format!("names.{key}"), "not a valid header name")
                     .hint("write a name such as X-Api-Key"));
             }
         }
@@ -121,12 +122,12 @@ impl Names {
     }
 }
 
-/// The value at a name or a path with dots.
+/// Returns the value at a name or a path with dots.
 pub(super) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, part| value.get(part))
 }
 
-/// Like [`find`], as a text; empty for any other type.
+/// Like [`find`], but returns a text, which is empty for any other type.
 pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     find(value, path).and_then(Value::as_str).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! Reads the result of each recipient of a batch from an answer of Mailers.io.
+//! Reads the result of each recipient of a batch from a reply of Mailers.io.
 //!
-//! A recipient's outcome is unknown if it has no result with a known status, or if the number of
-//! results for its address differs from the batch.
+//! A recipient's outcome is unknown if it has no result with a known status. It is also unknown if
+//! the number of results for its address differs from the number of messages to it.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::provider::http::{Answer, Later, Read};
 use crate::provider::pending::Pending;
 use crate::provider::{Job, Verdict};
 
-/// The latest answer about a batch. It is reused, because the recipients of one batch are looked up
+/// The latest reply about a batch. It is reused, because the recipients of one batch are looked up
 /// one after another.
 pub(super) struct Recent {
     pub(super) id: String,
@@ -24,14 +24,14 @@ pub(super) struct Recent {
     pub(super) body: Value,
 }
 
-/// The verdicts of a batch that was just accepted: all unknown.
+/// Returns the verdicts for a batch that was just accepted: all are unknown.
 pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
     let detail = Pending { batch: id }.to_string();
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
 }
 
-/// The result of one address in a batch; `None` if it is not final, or if several results for the
-/// address differ.
+/// Returns the result of one address in a batch. Returns `None` if the result is not final, or if
+/// the address has several different results.
 pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) -> Option<Verdict> {
     let is_theirs =
         |result: &&Value| text(result, &names.result_email).eq_ignore_ascii_case(address);
@@ -43,7 +43,7 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     }
     let verdict = one(names, answer, results.first()?)?;
     Some(match verdict {
-        // The answer does not say which of several ids belongs to which message.
+        // The reply does not say which of several ids belongs to which message.
         Verdict::Accepted { code, detail, .. } if results.len() > 1 => {
             Verdict::Accepted { provider_id: None, code, detail }
         }
@@ -51,7 +51,7 @@ pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) ->
     })
 }
 
-/// Reads
+/// Reads a reply such as
 /// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`.
 /// Until the batch is completed, the list may be missing or contain only the recipients with final
 /// results.
@@ -75,7 +75,7 @@ pub(super) fn read(
         let results = listed.get(&address).map(Vec::as_slice).unwrap_or_default();
         let place = seen.entry(address.clone()).or_default();
         *place += 1;
-        // If several results for one address differ, they cannot be matched to the messages.
+        // Different results for one address cannot be matched to the messages.
         let agree = results.iter().all(|result| {
             text(result, &names.result_status) == text(results[0], &names.result_status)
         });
@@ -96,10 +96,10 @@ pub(super) fn read(
     if is_completed { Read::Each(so_far) } else { Read::Later(Later { so_far, ..later }) }
 }
 
-/// The verdict for one result; `None` if its status is not final.
+/// Returns the verdict for one result. Returns `None` if its status is not final.
 fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
     let status = text(result, &names.result_status);
-    // The reason, if the service uses the same words as mailbatch.
+    // This is `Some` only if the service uses the same word for the reason as mailbatch.
     let given: Option<Reason> = text(result, &names.result_reason).parse().ok();
     let words = Some(text(result, &names.error_message))
         .filter(|words| !words.is_empty())

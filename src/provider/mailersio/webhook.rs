@@ -1,5 +1,5 @@
-//! Mailers.io's webhooks. The service documents the kinds of events, but not their form or
-//! signature. This code assumes the same form as in its batches, and signatures as the Standard
+//! Reads Mailers.io's webhooks. The service documents the kinds of events, but not their form or
+//! signature. This code assumes the same form as in batches, and signatures as the Standard
 //! Webhooks specification describes.
 //!
 //! `batch.progress` and `batch.completed` concern no recipient. They become events of type

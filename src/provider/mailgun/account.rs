@@ -1,4 +1,4 @@
-//! What Mailgun's API reports about the sending domain.
+//! Checks the sending domain through Mailgun's API.
 
 use reqwest::StatusCode;
 use serde::Deserialize;

@@ -1,9 +1,8 @@
-//! A form as `multipart/form-data` (RFC 7578).
+//! Encodes a form as `multipart/form-data` (RFC 7578).
 //!
-//! Names are escaped as browsers do it: only `"`, CR and LF. The crate `percent-encoding` would
-//! also encode every non-ASCII character, and the service expects those unchanged.
-//!
-//! The same fields under the same key give the same bytes.
+//! Names are escaped as browsers escape them: only `"`, CR and LF. The crate `percent-encoding`
+//! would also encode every non-ASCII character, but the service expects these unchanged. The same
+//! fields under the same key give the same bytes.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -16,13 +15,13 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// An empty form. Its boundary contains `key`, a hash that the author of a message cannot know,
-    /// so no message contains the boundary.
+    /// Creates an empty form. Its boundary contains `key`, a hash that the author of a message
+    /// cannot know, so no message contains the boundary.
     pub(super) fn new(key: &str) -> Self {
         Self { boundary: format!("mailbatch-{key}"), body: Vec::new() }
     }
 
-    /// Appends a text. The same name may be used several times.
+    /// Appends a text field. The same name may be used several times.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         self.part(&format!("name=\"{}\"", escaped(name)), None, |body| {
             body.extend_from_slice(value.as_bytes());
@@ -30,8 +29,8 @@ impl Form {
         });
     }
 
-    /// Appends a file; `None` if its data is not base64. The HTML refers to an inline one by its
-    /// file's name.
+    /// Appends a file. Returns `None` if its data is not base64. The HTML refers to an inline file
+    /// by its file name.
     pub(super) fn file(&mut self, file: &Attachment) -> Option<()> {
         let (name, called) = match &file.cid {
             Some(cid) => ("inline", cid),
@@ -61,14 +60,14 @@ impl Form {
         Some(())
     }
 
-    /// The content type and the body.
+    /// Ends the form. Returns the content type and the body.
     pub(super) fn end(mut self) -> (String, Vec<u8>) {
         self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
         (format!("multipart/form-data; boundary=\"{}\"", self.boundary), self.body)
     }
 }
 
-/// A quoted name, escaped as browsers do it.
+/// Returns a quoted name, escaped as browsers escape it.
 fn escaped(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

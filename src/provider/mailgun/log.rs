@@ -17,11 +17,12 @@ use crate::provider::account::{
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal, Verdict};
 
-/// The most events of a page.
+/// The maximum number of events of a page.
 const EVENTS: usize = 300;
-/// The most pages of one address's events that are read.
+/// The maximum number of pages read of the events of one address.
 const MOST_PAGES: usize = 20;
-/// How many seconds before its claim a message's events may be dated, because clocks differ.
+/// The number of seconds by which an event may be dated before its message's claim, because clocks
+/// differ.
 const CLOCKS_DIFFER: i64 = 300;
 
 /// A page of the event log:
@@ -35,8 +36,7 @@ struct Events {
 
 impl Log for Mailgun {
     /// Searches the address's events for the correlation id, which every event contains. A rejected
-    /// event means that one message was not accepted. It proves nothing about another message that
-    /// was.
+    /// event proves only that one message was not accepted; another message may have been.
     fn look_up<'a>(
         &'a self,
         about: &'a InDoubt<'a>,
@@ -87,7 +87,7 @@ impl EventLog for Mailgun {
         self.http.account_with(&[&self.domain])
     }
 
-    /// A cursor is the path of the next page.
+    /// Reads a page. The cursor is the path of the next page.
     fn stretch<'a>(
         &'a self,
         span: Span,
@@ -120,7 +120,7 @@ impl EventLog for Mailgun {
             let at = |item: &Value| {
                 Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok()
             };
-            // The earliest time is used, so that one item dated too late has no effect.
+            // The earliest time is used, so that a single item with a late date has no effect.
             let read_until = items.iter().filter_map(at).min();
             Ok(Stretch {
                 entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(),

@@ -50,7 +50,7 @@ const BASE_EU: &str = "https://api.eu.mailgun.net";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities =
     Capabilities { shares_attachments: true, ..http::capabilities(&LIMITS) };
-/// The most bytes of all options, headers and custom data together.
+/// The maximum number of bytes of all options, headers and custom data together.
 const MAX_OPTIONS: usize = 16 * 1024;
 /// The nonstandard status for an hourly limit.
 const LIMITED: u16 = 420;
@@ -93,7 +93,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }))
 }
 
-/// The API of the domain's region, unless `base_url` is set.
+/// Returns the API address of the domain's region. It is not used if `base_url` is set.
 fn region(keys: &Keys<'_>) -> Result<&'static str> {
     match keys.text("region")? {
         None | Some("us") => Ok(BASE),
@@ -232,8 +232,8 @@ impl Api for Mailgun {
             .header("content-type", &content_type))
     }
 
-    /// Separates messages that contain a placeholder of Mailgun, so that they do not block the
-    /// others.
+    /// Separates messages that contain a Mailgun placeholder, so that the other messages can still
+    /// share requests.
     fn kind_of(&self, job: &Job) -> u64 {
         job.content.as_deref().map_or(0, |content| {
             if holds_a_placeholder(content) { 1 } else { http::shape(content).max(2) }
@@ -252,7 +252,7 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// Whether the message contains text that Mailgun would replace.
+/// Returns whether the message contains text that Mailgun would replace.
 fn holds_a_placeholder(content: &Content) -> bool {
     let headers = content.headers.iter().map(|(_, value)| value);
     headers
@@ -261,8 +261,8 @@ fn holds_a_placeholder(content: &Content) -> bool {
         .any(|text| text.contains("%recipient"))
 }
 
-/// Fails if these members cannot share a form. With one member, it fails if the message cannot be
-/// expressed.
+/// Returns an error if these messages cannot share a form. For a single message, returns an error
+/// if Mailgun cannot express it.
 fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let texts =
         |content: &Content| content.text.len() + content.html.as_ref().map_or(0, String::len);
@@ -278,7 +278,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
             "the message contains the text %recipient, which Mailgun would replace",
         ));
     }
-    // An address that occurs twice in a request is mailed only once.
+    // Mailgun mails an address that occurs twice in a request only once.
     let people: BTreeSet<String> =
         jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     let [first, others @ ..] = contents else { return Ok(()) };
@@ -298,7 +298,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
     Ok(())
 }
 
-/// A successful answer: `{"id":"<2026…@domain>","message":"Queued. Thank you."}`.
+/// A success reply: `{"id":"<2026…@domain>","message":"Queued. Thank you."}`.
 #[derive(Default, Deserialize)]
 struct Words {
     #[serde(default)]
@@ -309,14 +309,14 @@ struct Words {
 
 fn taken(sent: usize, answer: &Answer) -> Read {
     let Words { id, message } = answer.json().unwrap_or_default();
-    // Events contain the id without the angle brackets.
+    // Mailgun's events contain the id without angle brackets.
     let id = answer.clean(id.trim().trim_start_matches('<').trim_end_matches('>'));
     if !id.is_empty() && message.starts_with("Queued") {
         let accepted =
             Verdict::Accepted { provider_id: Some(id), code: "200".into(), detail: String::new() };
         return Read::Each(vec![accepted; sent]);
     }
-    // Mailgun's answer at any path outside its API.
+    // Mailgun sends this reply at any path outside its API.
     if String::from_utf8_lossy(&answer.body).contains("Magnificent API") {
         return Read::Stop(answer.refusal(
             Reason::Session,
@@ -327,15 +327,15 @@ fn taken(sent: usize, answer: &Answer) -> Read {
     Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
 }
 
-/// Interprets an error, `{"message":"…"}` or a JSON string. It has no code, so only the text
+/// Interprets an error reply, `{"message":"…"}` or a JSON string. It has no code, so only the text
 /// distinguishes the causes of a 400.
 fn failure(answer: &Answer) -> Read {
     let Words { message, .. } = answer.json().unwrap_or_default();
     let bare = answer.json::<String>();
     let message = bare.as_deref().unwrap_or(&message);
     let refusal = |reason: Reason| answer.refusal(reason, "", message);
-    // Example: "Domain example.com is not allowed to send: recipient limit exceeded, try again
-    // after Mon, 25 Aug 2025 07:00:31 UTC".
+    // Example of such a message: "Domain example.com is not allowed to send: recipient limit
+    // exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC".
     let wait = answer.wait_in(message);
     match answer.status {
         status if status.is_client_error() && limits_recipients(message) => {
@@ -350,7 +350,7 @@ fn failure(answer: &Answer) -> Read {
         StatusCode::BAD_REQUEST => match parameter(message) {
             Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
             Some("from") => Read::Stop(refusal(Reason::Policy)),
-            // Every recipient has the same sending domain.
+            // The sending domain is the same for every recipient.
             _ if message.contains("is not allowed to send") => match wait {
                 Some(_) => Read::Again { wait, refusal: refusal(Reason::Rate) },
                 None => Read::Stop(refusal(Reason::Policy)),
@@ -361,9 +361,9 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// Whether a message limits the recipients of one request: "Only 10 recipients per request is
-/// allowed on probation", "may send at most 10 recipients per message", "a max of 10 recipients per
-/// batch". A limit per time does not count: "100 recipients per hour".
+/// Returns whether a message limits the recipients of one request: "Only 10 recipients per request
+/// is allowed on probation", "may send at most 10 recipients per message", "a max of 10 recipients
+/// per batch". A limit per time does not count: "100 recipients per hour".
 fn limits_recipients(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["per request", "per message", "per batch", "per call", "in a request", "at a time", "at once"]
@@ -376,14 +376,14 @@ fn limits_recipients(message: &str) -> bool {
         })
 }
 
-/// The number before the word "recipient".
+/// Returns the number before the word "recipient".
 fn most_recipients(message: &str) -> Option<usize> {
     let lower = message.to_ascii_lowercase();
     let before = &lower[..lower.find("recipient")?];
     before.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty())?.parse().ok()
 }
 
-/// The parameter that a refusal names: "to parameter is not a valid address. please check
+/// Returns the parameter that a refusal names: "to parameter is not a valid address. please check
 /// documentation". The name may be in quotation marks.
 fn parameter(message: &str) -> Option<&str> {
     let (before, _) = message.split_once(" parameter")?;

@@ -1,6 +1,6 @@
-//! Mailgun's lists that are read by links to the next page.
+//! Reads Mailgun's lists, in which each page links to the next one.
 //!
-//! A link is followed only if it leads below the same list of the same service.
+//! A link is followed only if it leads to the same list of the same service.
 
 use serde::Deserialize;
 use url::Url;
@@ -21,7 +21,7 @@ impl Mailgun {
         format!("/v3/{}/{list}", self.domain)
     }
 
-    /// The path of a link, if the link leads below `list` at the same service.
+    /// Returns the path of a link, if the link leads below `list` at the same service.
     pub(super) fn path_below(&self, link: &str, list: &str) -> Result<String, Trouble> {
         let url = Url::parse(link).map_err(|_| elsewhere())?;
         let base = self.http.base();
@@ -37,7 +37,8 @@ impl Mailgun {
             .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())))
     }
 
-    /// The path of a link to the next page, if the link leads to the same list of the same service.
+    /// Returns the path of a link to the next page, if the link leads to the same list of the same
+    /// service.
     pub(super) fn path_of(&self, link: &str, list: &str) -> Result<String, Trouble> {
         let list = self.list_path(list);
         let path = self.path_below(link, &list)?;
@@ -53,6 +54,6 @@ fn elsewhere() -> Trouble {
     Trouble::Refused(Refusal::new(
         Reason::Session,
         "",
-        "the link to the next page leads elsewhere, so it is not followed",
+        "the link to the next page leads to another service or list, so it is not followed",
     ))
 }

@@ -1,4 +1,4 @@
-//! The bounces, complaints and unsubscribes of Mailgun's domain.
+//! Reads and extends the bounces, complaints and unsubscribes of a Mailgun domain.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const LISTS: [(&str, Reason); 3] = [
     ("complaints", Reason::Complaint),
     ("unsubscribes", Reason::Unsubscribe),
 ];
-/// The most entries of a page and of a request that adds entries.
+/// The maximum number of entries of a page, and of a request that adds entries.
 const PAGE: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -25,8 +25,8 @@ struct Listed {
     paging: Paging,
 }
 
-/// An entry: `{"address":"ann@x.example","code":"550","error":"…","created_at":"Fri, 21 Oct 2011
-/// 11:02:55 UTC"}`. An unsubscribe also has `tags`.
+/// An entry of a list: `{"address":"ann@x.example","code":"550","error":"…","created_at":"Fri, 21
+/// Oct 2011 11:02:55 UTC"}`. An unsubscribe also has `tags`.
 #[derive(Deserialize)]
 struct Item {
     address: String,
@@ -39,21 +39,22 @@ struct Item {
 }
 
 impl Item {
-    /// Whether the entry stops all mail, not only mail with certain tags.
+    /// Returns whether the entry stops all mail, and not only mail with certain tags.
     fn is_about_all(&self) -> bool {
         self.tags.as_ref().is_none_or(|tags| tags.is_empty() || tags.iter().any(|tag| tag == "*"))
     }
 }
 
 impl RemoteList for Mailgun {
-    /// A cursor is a list's name and the path of its next page: `bounces /v3/…`.
+    /// Reads a page. The cursor is a list's name and the path of the list's next page: `bounces
+    /// /v3/…`.
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
             let (name, path) =
                 cursor.and_then(|cursor| cursor.split_once(' ')).unwrap_or((LISTS[0].0, ""));
             let place = LISTS.iter().position(|(list, _)| *list == name).unwrap_or(0);
             let (name, reason) = LISTS[place];
-            // A cursor is read from a file, so it is checked like a link.
+            // The cursor comes from a file, so it is checked like a link.
             let path = if path.starts_with(&self.list_path(name)) {
                 path.to_owned()
             } else {
@@ -93,8 +94,8 @@ impl RemoteList for Mailgun {
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             for (list, reason) in LISTS {
-                // In Mailgun, an address suppressed manually is stored as unsubscribed from all
-                // mail.
+                // An address that was suppressed manually is stored at Mailgun as unsubscribed from
+                // all mail.
                 let belongs = |ours: &&Ours| {
                     ours.reason == reason
                         || (reason == Reason::Unsubscribe && ours.reason == Reason::Manual)

@@ -1,8 +1,8 @@
-//! Mailgun's webhooks. The signature is an HMAC-SHA256 over a time and a token, and all three are
-//! in the body. The rest of the body is not signed. Each token is therefore accepted with one body
-//! only, across all processes and paths.
+//! Reads Mailgun's webhooks. The signature is an HMAC-SHA256 over a time and a token. The body
+//! contains the time, the token and the signature.
 //!
-//! Documentation:
+//! The signature does not cover the rest of the body. Each token is therefore accepted with one
+//! body only, across all processes and paths. Documentation:
 //! <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>. The
 //! events API returns the same objects without a signature.
 
@@ -37,7 +37,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     },
 };
 
-/// The longest signature object that is read; Mailgun's has about 200 bytes.
+/// The maximum length of the signature object. Mailgun's has about 200 bytes.
 const LONGEST_SIGNATURE: usize = 4096;
 
 fn verify(
@@ -57,8 +57,8 @@ fn verify(
     fresh(&at, now)
 }
 
-/// The signature object. The rest of the body is skipped without building values, because anyone
-/// can send an unverified body.
+/// Reads the signature object. The rest of the body is skipped without building values, because
+/// anyone can send a body that is not verified yet.
 fn signature(body: &[u8]) -> Option<Value> {
     #[derive(Deserialize)]
     struct Signed<'b> {
@@ -102,7 +102,8 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             event.reason = format!("{reason}: {said}")
         }
         ("failed", "permanent") => {
-            // Mailgun gave up after its retry time for `old`; `generic` has no specific cause.
+            // `old` means that Mailgun gave up after its retry time. `generic` means that Mailgun
+            // states no specific cause.
             let severity = match reason.as_str() {
                 "bounce" => Severity::Hard,
                 "old" => Severity::Soft,
@@ -117,7 +118,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             event.kind = EventKind::Deferred;
             deferred(&mut event, &status, coded.trim());
         }
-        // Mailgun does not document this event word, but its meaning is clear.
+        // Mailgun does not document this name of an event, but its meaning is clear.
         _ if event.kind == EventKind::Bounced => {
             bounced(&mut event, Severity::Unsaid, &status, coded.trim())
         }
@@ -130,7 +131,7 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
     event.token = token_in(data.get("user-variables"));
     event.message_id = bare(&text(data, "/message/headers/message-id"));
     event.provider_id.clone_from(&event.message_id);
-    // Mailgun's ids are unique within a day.
+    // Mailgun's ids are unique only within a day, so the time is added.
     event.id = match (text(data, "/id"), at) {
         (id, Some(at)) if !id.is_empty() => format!("{}-{id}", at.strftime("%Y%m%d")),
         _ => String::new(),
@@ -206,10 +207,10 @@ mod tests {
                 in_words("mailgun", &json!({"signature": {}, "event-data": data})),
                 expected
             );
-            // The event log has the same objects without a signature.
+            // The event log contains the same objects without a signature.
             assert_eq!(in_words("mailgun", &data), expected);
         }
-        // Mailgun's ids are unique within a day.
+        // Mailgun's ids are unique only within a day.
         assert_eq!(
             read("mailgun", &with(base, json!({"event": "opened"})))[0].id,
             "20180812-hTWCTD81RtiDN"

@@ -1,4 +1,4 @@
-//! What Postmark's API reports about the server and its stream.
+//! Checks the server and its message stream through Postmark's API.
 
 use reqwest::StatusCode;
 use serde::Deserialize;

@@ -1,10 +1,10 @@
-//! Postmark's logs: the bounces, which include complaints, and the messages it has sent. Deliveries
-//! are reported only by webhooks.
+//! Reads Postmark's logs: the bounces, which include complaints, and the sent messages. Postmark
+//! reports deliveries only by webhooks.
 //!
 //! API: <https://postmarkapp.com/developer/api/bounce-api#bounces> and
-//! <https://postmarkapp.com/developer/api/messages-api>. Both are queried by days of Eastern Time
-//! and return the newest entries first. Count and offset together may not exceed 10,000, so each
-//! day is read separately.
+//! <https://postmarkapp.com/developer/api/messages-api>. A query covers days of Eastern Time and
+//! returns the newest entries first. Count and offset together may not exceed 10,000, so each day
+//! is read separately.
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -22,11 +22,11 @@ use crate::provider::{BoxFuture, Refusal};
 /// Each list with its name, its path and the field that contains its entries.
 const LISTS: [(&str, &str, &str); 2] =
     [("bounces", "/bounces", "Bounces"), ("messages", "/messages/outbound", "Messages")];
-/// The most entries of a page, and of all pages of one query.
+/// The maximum number of entries of a page, and of all pages of one query.
 const PAGE: usize = 500;
 const REACH: usize = 10_000;
-/// Eastern Time in winter and in summer. A day starts at the earliest in one offset and ends at the
-/// latest in the other.
+/// Eastern Time in winter and in summer. To cover a day in both, a query begins at the earlier
+/// start and ends at the later end.
 const WINTER: Offset = Offset::constant(-5);
 const SUMMER: Offset = Offset::constant(-4);
 
@@ -36,7 +36,7 @@ struct Found {
     fields: std::collections::HashMap<String, Value>,
 }
 
-/// The position of a reading: a day, a list, and the number of entries already read.
+/// The position in the logs: a day, a list, and the number of entries already read.
 struct Place {
     day: Date,
     list: usize,
@@ -67,7 +67,7 @@ impl EventLog for Postmark {
         self.http.account_with(&[&self.stream])
     }
 
-    /// A cursor is a day, a list and an offset: `2026-11-21 0 450`.
+    /// Reads a page. The cursor is a day, a list and an offset: `2026-11-21 0 450`.
     fn stretch<'a>(
         &'a self,
         span: Span,

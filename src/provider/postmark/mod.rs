@@ -39,7 +39,7 @@ use crate::secret::Secret;
 const BASE: &str = "https://api.postmarkapp.com";
 const PATH: &str = "/email/batch";
 const LIMITS: Limits = Limits { recipients: 500, bytes: 50_000_000, idempotency_window: None };
-/// The most bytes of one body of a message, and of a message with its attachments.
+/// The maximum number of bytes of one body of a message, and of a message with its attachments.
 const MAX_TEXT: usize = 5 * 1024 * 1024;
 const MAX_MESSAGE: usize = 10 * 1024 * 1024;
 /// The header for the server's token, and the test token that every server accepts.
@@ -182,8 +182,8 @@ impl Api for Postmark {
 
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
-        // The size is checked before serialisation. Otherwise 500 messages with attachments would
-        // fill the memory, only to be halved afterwards.
+        // The size is checked before serialisation. Otherwise up to 500 messages with attachments
+        // would be serialised in memory, only to be divided afterwards.
         if contents.iter().map(|content| size(content)).sum::<usize>() > LIMITS.bytes {
             return Err(too_large("the messages of a request are larger than 50 MB"));
         }
@@ -232,7 +232,7 @@ impl Postmark {
     }
 }
 
-/// A lower bound for a message's bytes in a request.
+/// Returns a lower bound for the number of bytes of a message in a request.
 fn size(content: &Content) -> usize {
     let attached: usize = content.attachments.iter().map(|file| file.data.len()).sum();
     content.text.len() + content.html.as_ref().map_or(0, String::len) + attached
@@ -243,8 +243,8 @@ fn too_large(what: &str) -> Inexpressible {
 }
 
 /// One element of the reply:
-/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`. A failed
-/// element has only the first two fields.
+/// `{"ErrorCode":0,"Message":"OK","MessageID":"guid","SubmittedAt":"…","To":"a@b"}`. For a failed
+/// message, only the first two fields are present.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Item {
@@ -253,11 +253,11 @@ struct Item {
     #[serde(rename = "MessageID")]
     message_id: Option<String>,
     to: Option<String>,
-    /// The individual errors, if `ErrorCode` is 11.
+    /// The errors of single messages, if `ErrorCode` is 11.
     errors: Option<Vec<Problem>>,
 }
 
-/// The form of an element of `Errors` is not documented.
+/// An element of `Errors`. Its form is not documented.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Problem {
@@ -278,8 +278,8 @@ impl Item {
 /// The meaning of an `ErrorCode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// The stream suppresses this recipient. The code does not say whether because of a bounce, a
-    /// complaint, or manually.
+    /// The stream suppresses this recipient. The code does not show whether the cause is a bounce,
+    /// a complaint, or a manual entry.
     Inactive,
     /// This message is permanently refused.
     Refused(Reason),
@@ -287,7 +287,7 @@ enum Says {
     Stop(Reason),
     /// Temporarily refused.
     Again(Reason),
-    /// The message failed, but may have been accepted before.
+    /// The message failed, but may have been accepted before the failure.
     Doubt,
 }
 
@@ -316,8 +316,8 @@ impl Says {
             10 => Self::Stop(Reason::Auth),
             400 | 401 | 412 | 413 => Self::Stop(Reason::Policy),
             405 => Self::Stop(Reason::Cap),
-            // Codes for wrong JSON, a wrong content type or too many messages mean a defect in
-            // mailbatch. Codes for templates and streams mean a wrong configuration.
+            // Errors about JSON, the content type or the number of messages mean a defect in
+            // mailbatch. Errors about templates and streams mean a wrong configuration.
             402 | 409 | 410 | 1_101 | 1_120..=1_123 | 1_221..=1_299 => Self::Stop(Reason::Session),
             100 => Self::Again(Reason::Session),
             429 => Self::Again(Reason::Rate),
@@ -327,8 +327,8 @@ impl Says {
     }
 
     /// Interprets messages such as "Invalid 'To' address: 'ann@'.", "Error parsing 'To': Illegal
-    /// email domain" and "Invalid 'From' address: …". Only the first quoted word is the field name;
-    /// later quotes can contain any text.
+    /// email domain" and "Invalid 'From' address: …". Only the first quoted word is a field name,
+    /// because later quotes can contain any text.
     fn of_prose(message: &str) -> Self {
         match message.split('\'').nth(1).unwrap_or_default() {
             "To" => Self::Refused(Reason::BadAddress),
@@ -392,7 +392,7 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     }
 }
 
-/// Whether `to`, with or without a display name, is this member's address.
+/// Returns whether `to`, with or without a display name, is the address of this recipient.
 fn is_of(to: &str, job: &Job) -> bool {
     let address = to.rsplit_once('<').map_or(to, |(_, rest)| rest.trim_end().trim_end_matches('>'));
     address.trim().eq_ignore_ascii_case(job.to.as_str())
@@ -421,11 +421,11 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             }
             Says::Doubt => Read::Doubt(refusal(Reason::NoReply)),
         },
-        // A planned outage, unless the answer is a gateway's web page.
+        // The service reports a planned outage, unless the reply is a gateway's web page.
         StatusCode::SERVICE_UNAVAILABLE if !answer.is_html() => {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
-        // The service cannot read the request at all.
+        // The service cannot read any request of this form.
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Read::Stop(refusal(Reason::Session)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }

@@ -1,4 +1,4 @@
-//! The suppression list of Postmark's stream.
+//! Reads and extends the suppression list of a Postmark stream.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,10 +10,10 @@ use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, UnsubscribeHeaders};
 
-/// The size limit of the list, which the API returns in one answer.
+/// The maximum size in bytes of the list, which the API returns in one reply.
 const MAX_LIST: usize = 256 * 1024 * 1024;
-/// The most entries of a request that adds entries. The documentation does not say that more are
-/// accepted.
+/// The maximum number of entries in a request that adds entries. The documentation does not say
+/// that more are accepted.
 const MOST_PUSHED: usize = 50;
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// A suppression that the recipient caused is an unsubscribe.
+    /// Returns the reason. A suppression that the recipient caused is an unsubscribe.
     fn reason(&self) -> Reason {
         match (self.suppression_reason.as_str(), self.origin.as_str()) {
             ("HardBounce", _) => Reason::HardBounce,
@@ -79,7 +79,7 @@ impl RemoteList for Postmark {
         })
     }
 
-    /// Postmark lists an added address as suppressed manually, which stops all mail of the stream.
+    /// Postmark stores an added address as suppressed manually, which stops all mail of the stream.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
             || self.capabilities.unsubscribe_headers == UnsubscribeHeaders::Provider

@@ -1,5 +1,5 @@
-//! Postmark's webhooks, protected by HTTP Basic credentials and not signed. `RecordType` is the
-//! type of an event.
+//! Reads Postmark's webhooks. They are not signed but protected by HTTP Basic credentials.
+//! `RecordType` is the type of an event.
 //!
 //! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true`
 //! means that Postmark will not deliver to the address again.
@@ -65,8 +65,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
 }
 
-/// Reads an entry of the logs. A bounce has all fields of the webhook except its type; a message
-/// was sent.
+/// Reads an entry of a log. An entry of the bounces has the same fields as the webhook, except for
+/// the type. Every other entry is a sent message.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
 }
@@ -134,7 +134,7 @@ fn bounce(event: &mut Event, value: &Value) {
         "Unsubscribe" => event.kind = EventKind::Unsubscribed,
         // Postmark could not render the template or process the SMTP message.
         "TemplateRenderingFailed" | "SMTPApiError" => event.kind = EventKind::Rejected,
-        // These are automatic replies, not bounces.
+        // Postmark reports automatic replies as bounces, but they are not bounces.
         "AutoResponder"
         | "ChallengeVerification"
         | "AddressChange"

@@ -1,4 +1,4 @@
-//! What Resend's API reports about the key, the sender's domain, and the quota used.
+//! Checks the key, the sender's domain and the used quota through Resend's API.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -41,7 +41,7 @@ impl Domains {
     }
 }
 
-/// The API reports only the used quota, and only in headers.
+/// Reads the used quota from the headers. The API does not report the limit.
 fn quota(answer: &Answer) -> Option<Finding> {
     let [day, month] = ["x-resend-daily-quota", "x-resend-monthly-quota"]
         .map(|name| answer.clean(answer.header(name)));
@@ -71,8 +71,8 @@ impl AccountApi for Resend {
                 .json::<serde_json::Value>()
                 .and_then(|body| Some(body.get("name")?.as_str()?.to_owned()))
                 .unwrap_or_default();
-            // The error text is "This API key is restricted to only send emails". Sending needs no
-            // other permission.
+            // The text of this error is "This API key is restricted to only send emails". Sending
+            // needs no other permission.
             if answer.status == StatusCode::UNAUTHORIZED && name == "restricted_api_key" {
                 return vec![
                     Finding::good(About::Credentials, "the key is accepted and may only send"),

@@ -1,8 +1,8 @@
-//! Resend's list of sent emails, newest first, each with its latest event.
+//! Reads Resend's list of sent emails, newest first, each with its latest event.
 //!
-//! API: <https://resend.com/docs/api-reference/emails/list-emails>. The list does not say whether a
-//! bounce is hard, so a bounce read here suppresses no address. The team's suppression list
-//! contains hard bounces.
+//! API: <https://resend.com/docs/api-reference/emails/list-emails>. The list does not show whether
+//! a bounce is hard, so a bounce read here suppresses no address. The team's suppression list
+//! contains the hard bounces.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::provider::account::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};
 
-/// The most emails of a page.
+/// The maximum number of emails of a page.
 const PAGE: usize = 100;
 
 #[derive(Deserialize)]
@@ -35,12 +35,13 @@ impl EventLog for Resend {
         self.http.account_with(&[])
     }
 
-    /// An email sent days ago can bounce now, and its entry keeps its place in the list.
+    /// Returns several days, because an email sent days ago can bounce now and its entry keeps its
+    /// place in the list.
     fn unsettled_for(&self) -> Duration {
         Duration::from_secs(3 * 86_400)
     }
 
-    /// A cursor is the id of the last email read.
+    /// Reads a page. The cursor is the id of the last email read.
     fn stretch<'a>(
         &'a self,
         span: Span,
@@ -73,8 +74,8 @@ impl EventLog for Resend {
     }
 }
 
-/// The time an email was created: `2026-04-03T22:13:42.674981+00:00`, or with a space and an offset
-/// in hours.
+/// Returns the time at which an email was created: `2026-04-03T22:13:42.674981+00:00`, or with a
+/// space and an offset in hours.
 fn time(email: &Value) -> Option<Timestamp> {
     let text = email["created_at"].as_str()?.trim();
     text.parse().ok().or_else(|| format!("{text}:00").parse().ok())

@@ -87,8 +87,8 @@ impl Service for Resend {
         &CAPABILITIES
     }
 
-    /// Sends every message to Resend's test address instead of the recipients, labelled with the
-    /// correlation id.
+    /// Sends every message to Resend's test address instead of its recipient. The address contains
+    /// the correlation id as a label.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
@@ -168,7 +168,7 @@ impl Resend {
     }
 }
 
-/// A successful answer: `{"data":[{"id":"…"}],"errors":[{"index":0,"message":"…"}]}`.
+/// A success reply: `{"data":[{"id":"…"}],"errors":[{"index":0,"message":"…"}]}`.
 #[derive(Deserialize)]
 struct Taken {
     data: Vec<Id>,
@@ -188,7 +188,7 @@ struct Bad {
     message: String,
 }
 
-/// An error: `{"statusCode":422,"name":"missing_required_field","message":"…"}`.
+/// An error reply: `{"statusCode":422,"name":"missing_required_field","message":"…"}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -226,14 +226,14 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(bad.into_iter().map(verdict).collect())
 }
 
-/// The reason for the refusal of one message, which only the text states: "Invalid `to` field. The
-/// email address needs to follow the `email@example.com` or `Name <email@example.com>` format." Any
-/// other text may apply to every recipient.
+/// Returns the reason for the refusal of one message. Only the text states it: "Invalid `to` field.
+/// The email address needs to follow the `email@example.com` or `Name <email@example.com>` format."
+/// Any other text may apply to every recipient.
 fn blames(message: &str) -> Reason {
     if message.contains("`to`") { Reason::BadAddress } else { Reason::Policy }
 }
 
-/// Interprets an error by its `name`, because the status of some names is not documented.
+/// Interprets an error by its `name`, because Resend does not document the status of some names.
 fn failure(answer: &Answer) -> Read {
     let Failure { name, message } = answer.json().unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, &name, &message);
@@ -249,19 +249,19 @@ fn failure(answer: &Answer) -> Read {
         "missing_api_key" | "restricted_api_key" | "invalid_api_key" => {
             Read::Stop(refusal(Reason::Auth))
         }
-        // Only a defect in mailbatch can cause these.
+        // Only a defect in mailbatch can cause these errors.
         "invalid_idempotent_request" | "invalid_idempotency_key" => {
             Read::Stop(refusal(Reason::Session))
         }
-        // These concern the sender's domain, the account, or a mode that allows mail only to the
-        // account's owner. They apply to every recipient.
+        // These errors concern the sender's domain, the account, or a mode that allows mail only to
+        // the account's owner. They apply to every recipient.
         "invalid_from_address"
         | "invalid_access"
         | "invalid_region"
         | "security_error"
         | "not_found"
         | "method_not_allowed" => Read::Stop(refusal(Reason::Policy)),
-        // The names are `validation_error`, `invalid_parameter`, `missing_required_field` and
+        // These errors are `validation_error`, `invalid_parameter`, `missing_required_field` and
         // `invalid_attachment`.
         _ if matches!(
             answer.status,
@@ -274,7 +274,7 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// Reads the header `ratelimit-reset`, in seconds.
+/// Returns the wait from the header `ratelimit-reset`, in seconds.
 fn reset(answer: &Answer) -> Option<Duration> {
     answer.header("ratelimit-reset").parse().ok().map(Duration::from_secs)
 }

@@ -1,4 +1,4 @@
-//! The suppression list of Resend's team.
+//! Reads and extends the suppression list of a Resend team.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::provider::account::{Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request, page_path};
 
 const SUPPRESSIONS: &str = "/suppressions";
-/// The most entries of a page and of a request that adds entries.
+/// The maximum number of entries of a page, and of a request that adds entries.
 const PAGE: usize = 100;
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ impl RemoteList for Resend {
         })
     }
 
-    /// An added address receives no mail of any kind.
+    /// Resend sends no mail of any kind to an added address.
     fn takes(&self, reason: Reason) -> bool {
         reason != Reason::Unsubscribe
     }

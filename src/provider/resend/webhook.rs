@@ -1,4 +1,4 @@
-//! Resend's webhooks, signed by Svix.
+//! Reads Resend's webhooks, which Svix signs.
 //!
 //! Documentation: <https://resend.com/docs/dashboard/webhooks/event-types>. Only a bounce of type
 //! `Permanent` means that the address is unusable.
@@ -83,8 +83,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     Ok(vec![event])
 }
 
-/// The id of an event that can happen only once to an email. It is built from the email's id, so
-/// that the webhook and the list of emails report the same event.
+/// Returns the id of an event that can happen only once to an email. It is built from the email's
+/// id, so that the webhook and the list of emails report the same event.
 fn id_of(kind: EventKind, email: &str) -> String {
     let happens_once = matches!(
         kind,
@@ -97,9 +97,10 @@ fn id_of(kind: EventKind, email: &str) -> String {
     if happens_once && !email.is_empty() { format!("{email}-{kind}") } else { String::new() }
 }
 
-/// An entry of the sent emails: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`.
-/// The entry does not say whether a bounce is hard. A bounce reported by webhook therefore stays a
-/// separate event, which can still suppress the address.
+/// Reads an entry of the sent emails:
+/// `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`. The entry does not show
+/// whether a bounce is hard. The webhook's event for the same bounce therefore stays a separate
+/// event, which can still suppress the address.
 fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let (email, word) = (text(entry, "/id"), text(entry, "/last_event"));
     let kind = kind_of(&word);

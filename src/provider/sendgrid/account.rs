@@ -1,4 +1,4 @@
-//! What SendGrid's API reports about the key's permissions, the sender, and the credits.
+//! Checks the key's permissions, the sender, and the credits through SendGrid's API.
 
 use serde::Deserialize;
 
@@ -85,7 +85,7 @@ impl Credits {
         let until =
             self.next_reset.as_deref().map(|day| format!(" until {day}")).unwrap_or_default();
         let detail = format!("{} of {} credits left{until}", self.remain, self.total);
-        // Some plans allow sending beyond the credits, and count it as overage.
+        // Some plans allow sending beyond the credits. SendGrid counts that as overage.
         if self.remain <= 0 && self.overage <= 0 {
             Finding::bad(About::Quota, detail)
         } else {
@@ -115,7 +115,10 @@ impl SendGrid {
                 About::Sender,
                 format!("{domain} is not authenticated, and {sender} is not a verified sender"),
             ),
-            _ => Finding::not_reported(About::Sender, "the key may not read domains and senders"),
+            _ => Finding::not_reported(
+                About::Sender,
+                "the key has no permission to read domains and senders",
+            ),
         }
     }
 }

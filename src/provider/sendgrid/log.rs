@@ -1,8 +1,9 @@
-//! SendGrid's dated lists of bounces, blocks, invalid addresses, spam reports and unsubscribes.
-//! Deliveries, opens and clicks are reported only by the event webhook and the activity feed. The
-//! feed costs extra and allows six requests a minute.
+//! Reads SendGrid's dated lists of bounces, blocks, invalid addresses, spam reports and
+//! unsubscribes.
 //!
-//! API: <https://www.twilio.com/docs/sendgrid/api-reference/bounces-api>.
+//! SendGrid reports deliveries, opens and clicks only by the event webhook and the activity feed.
+//! The feed costs extra and allows six requests a minute. API:
+//! <https://www.twilio.com/docs/sendgrid/api-reference/bounces-api>.
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::provider::account::{Entry, EventLog, MAX_PAGE, OVERLAP, Span, Stretch
 use crate::provider::http::{self, Request};
 
 const LISTS: [&str; 5] = ["bounces", "blocks", "invalid_emails", "spam_reports", "unsubscribes"];
-/// The most entries of a page.
+/// The maximum number of entries of a page.
 const PAGE: usize = 500;
 
 impl EventLog for SendGrid {
@@ -24,7 +25,7 @@ impl EventLog for SendGrid {
         self.http.account_with(&[])
     }
 
-    /// A cursor is a list and an offset: `bounces:450`.
+    /// Reads a page. The cursor is a list and an offset: `bounces:450`.
     fn stretch<'a>(
         &'a self,
         span: Span,

@@ -42,7 +42,7 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
-/// The header with the id of an accepted request, whose answer has an empty body.
+/// The header with the id of an accepted request. The reply has an empty body.
 const ID: &str = "x-message-id";
 const PATH: &str = "/v3/mail/send";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
@@ -52,7 +52,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     ..http::capabilities(&LIMITS)
 };
 
-/// The limit for one recipient's substitutions: they must have fewer bytes.
+/// The limit for one recipient's substitutions: their total size must be below this number of
+/// bytes.
 const MAX_SUBSTITUTIONS: usize = 10_000;
 
 /// SendGrid's row in the table of providers.
@@ -104,7 +105,7 @@ impl Service for SendGrid {
         &CAPABILITIES
     }
 
-    /// Sets `mail_settings.sandbox_mode`: the service validates requests and answers 200.
+    /// Sets `mail_settings.sandbox_mode`: the service validates requests and replies with 200.
     fn sandbox(&mut self, name: &str) -> Result<()> {
         let settings = self.options.entry("mail_settings").or_insert_with(|| serde_json::json!({}));
         let Some(settings) = settings.as_object_mut() else {
@@ -113,7 +114,7 @@ impl Service for SendGrid {
             ))
             .hint("write mail_settings = { NAME = { … } }"));
         };
-        // The same option in another spelling would be a second field.
+        // Another spelling of the same option would become a second field, so it is removed.
         settings.retain(|key, _| http::bare(key) != http::bare("sandbox_mode"));
         settings.insert("sandbox_mode".into(), serde_json::json!({ "enable": true }));
         Ok(())
@@ -126,7 +127,7 @@ struct Mail<'a> {
     from: Mailbox<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<Mailbox<'a>>,
-    /// Instead of `reply_to` where there are several.
+    /// Replaces `reply_to` if there are several addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reply_to_list: Vec<Mailbox<'a>>,
     subject: &'a str,
@@ -151,7 +152,7 @@ struct Personalization<'a> {
     custom_args: Arguments<'a>,
 }
 
-/// Events contain these arguments at their top level.
+/// The custom arguments of a message. Events contain them at their top level.
 #[derive(Serialize)]
 struct Arguments<'a> {
     mailbatch_id: &'a str,
@@ -253,7 +254,7 @@ impl Api for SendGrid {
             several => (None, several.iter().map(Mailbox::from).collect()),
         };
         let html = html.map(|value| Part { r#type: "text/html", value });
-        // The text part must come first, and SendGrid refuses an empty part.
+        // SendGrid requires the text part first, and refuses an empty part.
         let parts = std::iter::once(Part { r#type: "text/plain", value: text })
             .chain(html)
             .filter(|part| !part.value.is_empty());
@@ -294,9 +295,9 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
-/// The substitution tags of a request. Each contains a part of the request's key, a hash that the
-/// author of a message or value cannot know. No text therefore contains a tag, or forms one where a
-/// text and a value meet.
+/// The substitution tags of a request. Each tag contains a part of the request's key, a hash that
+/// the author of a message or value cannot know. No text therefore contains a tag, and no tag
+/// arises where a text and a value meet.
 struct Tags {
     before: String,
 }
@@ -304,7 +305,7 @@ struct Tags {
 impl Tags {
     const AFTER: &'static str = "-";
 
-    /// Fails if a text contains the start of a tag.
+    /// Creates the tags. Returns an error if a text contains the start of a tag.
     fn of(key: &str, contents: &[&Content]) -> Result<Self, Inexpressible> {
         let before = format!("-{}.", key.get(..12).unwrap_or(key));
         let holds_it = |content: &&Content| {
@@ -326,7 +327,7 @@ impl Tags {
     }
 }
 
-/// Fails if these members cannot share a request.
+/// Returns an error if these messages cannot share a request.
 fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let Some((first, others)) = contents.split_first() else { return Ok(()) };
     // SendGrid refuses a request in which an address occurs twice.
@@ -347,7 +348,7 @@ fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpress
 }
 
 fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
-    // An answer with a body but without an id does not come from SendGrid.
+    // A reply with a body but without an id does not come from SendGrid.
     let id = Some(answer.header(ID)).filter(|id| !id.is_empty()).map(|id| answer.clean(id));
     if id.is_none() && !answer.body.is_empty() {
         return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
@@ -364,7 +365,8 @@ fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
     )
 }
 
-/// An error: `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`.
+/// An error reply:
+/// `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -412,7 +414,8 @@ fn failure(jobs: &[&Job], answer: &Answer) -> Read {
     }
 }
 
-/// The refused members, if every error names one of several members by position.
+/// Returns the refused messages, if every error names one message by its position in a request with
+/// several messages.
 fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
     let mut refused = Vec::with_capacity(errors.len());
     for Problem { message, field } in errors {
@@ -427,7 +430,7 @@ fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
     (sent > 1).then_some(Read::Named(refused))
 }
 
-/// Reads the header `X-RateLimit-Reset`, a Unix time in seconds.
+/// Returns the wait from the header `X-RateLimit-Reset`, a Unix time in seconds.
 fn reset(answer: &Answer) -> Option<Duration> {
     let at = Timestamp::from_second(answer.header("x-ratelimit-reset").parse().ok()?).ok()?;
     Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))

@@ -1,4 +1,4 @@
-//! The suppression lists of SendGrid's account.
+//! Reads and extends the suppression lists of a SendGrid account.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,10 +18,10 @@ const LISTS: [(&str, Reason); 4] = [
     ("spam_reports", Reason::Complaint),
     ("unsubscribes", Reason::Unsubscribe),
 ];
-/// The most entries of a page.
+/// The maximum number of entries of a page.
 const PAGE: usize = 500;
 
-/// An entry: `{"created":1443651125,"email":"ann@x.example","reason":"550 5.1.1
+/// An entry of a list: `{"created":1443651125,"email":"ann@x.example","reason":"550 5.1.1
 /// …","status":"5.1.1"}`.
 #[derive(Deserialize)]
 struct Entry {
@@ -33,7 +33,7 @@ struct Entry {
 }
 
 impl RemoteList for SendGrid {
-    /// A cursor is a list and an offset: `bounces:500`.
+    /// Reads a page. The cursor is a list and an offset: `bounces:500`.
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>> {
         Box::pin(async move {
             let (name, offset) =
@@ -67,7 +67,8 @@ impl RemoteList for SendGrid {
         PAGE
     }
 
-    /// The API can add addresses only to the global unsubscribes, which stop all mail.
+    /// Adds addresses to the global unsubscribes, which stop all mail. The API cannot add addresses
+    /// to the other lists.
     fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             let emails: Vec<&str> = entries.iter().map(|ours| ours.email.as_str()).collect();

@@ -1,9 +1,9 @@
-//! SendGrid's signed event webhook. The signature is ECDSA on P-256 with SHA-256, over the
+//! Reads SendGrid's signed event webhook. The signature is ECDSA on P-256 with SHA-256, over the
 //! timestamp header and the raw body.
 //!
 //! Documentation: <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>. A
-//! body is an array of events, and the `custom_args` set by mailbatch are at the top level of each.
-//! A `bounce` of type `blocked` is a temporary refusal.
+//! body is an array of events, and the `custom_args` set by mailbatch are at the top level of each
+//! event. A `bounce` of type `blocked` is a temporary refusal.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -34,15 +34,14 @@ pub(super) const WEBHOOK: Webhook = Webhook {
 const SIGNATURE: &str = "x-twilio-email-event-webhook-signature";
 const TIMESTAMP: &str = "x-twilio-email-event-webhook-timestamp";
 
-/// The bytes of a P-256 SubjectPublicKeyInfo that precede its uncompressed point (RFC 5480 section
-/// 2).
+/// The bytes of a P-256 SubjectPublicKeyInfo before its uncompressed point (RFC 5480 section 2).
 const SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// The uncompressed point of a public key. Fails if the text is not such a key, because it would
-/// verify no request.
+/// Returns the uncompressed point of a public key. Fails if the text is not such a key, because no
+/// request could be verified with it.
 fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
     const UNCOMPRESSED: u8 = 4;
     let key: String =
@@ -84,7 +83,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     items.into_iter().map(|item| one(item.get(), now)).collect()
 }
 
-/// Reads an entry of a suppression list: `{"created":1443651125,"email":"…","reason":"550 5.1.1
+/// Reads an entry of a list: `{"created":1443651125,"email":"…","reason":"550 5.1.1
 /// …","status":"5.1.1"}`.
 fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
     let kind = match list {
@@ -133,7 +132,7 @@ fn one(raw: &str, now: Timestamp) -> Result<Event, String> {
     event.recipient = recipient(&item, &["/email"]);
     event.token = token_in(Some(&item));
     event.message_id = bare(&first(&item, &["/smtp-id"]));
-    // The part before the first dot is the id of the request; the rest identifies the message.
+    // The part before the first dot is the id of the request. The rest identifies the message.
     event.provider_id =
         text(&item, "/sg_message_id").split('.').next().unwrap_or_default().to_owned();
     event.id = text(&item, "/sg_event_id");
