@@ -1,27 +1,28 @@
-//! The settings with which a provider is connected.
+//! Defines the settings with which a provider is connected.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::error::{Error, Result};
 
-/// The settings of a provider. Those that only its kind has are in `keys`.
+/// The settings of a provider. `keys` contains the settings of its kind.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
     /// The name under `[providers]`.
     pub name: String,
-    /// The most connections or requests at once.
+    /// The maximum number of connections or requests at the same time.
     pub in_flight: usize,
-    /// The workspace's `.mailbatch` directory, where the sandbox keeps its outbox.
+    /// The workspace's `.mailbatch` directory, which contains the sandbox's outbox.
     pub state_dir: std::path::PathBuf,
-    /// The provider's own keys in `mailbatch.toml`, with unresolved secrets.
+    /// The provider's own keys in `mailbatch.toml`. Secrets in them are not resolved yet.
     pub keys: toml::Table,
     /// Resolves `{ env }`, `{ file }` and `{ command }`.
     pub secrets: Arc<dyn SecretSource>,
 }
 
 impl ProviderSettings {
-    /// Fails with exit 2 and a suggestion if `keys` contains a key that is not in `known`.
+    /// Checks that `keys` contains only keys in `known`. Otherwise fails with exit 2 and suggests a
+    /// similar key.
     pub fn refuse_unknown_keys(&self, known: &[&str]) -> Result<()> {
         let Some(key) = self.keys.keys().find(|key| !known.contains(&key.as_str())) else {
             return Ok(());
@@ -38,15 +39,15 @@ impl ProviderSettings {
     }
 }
 
-/// Resolves a secret named in the configuration. It is a trait because only `config` reads the
-/// environment.
+/// Resolves a secret named in the configuration. It is a trait because only the module `config`
+/// reads the environment.
 pub trait SecretSource: Send + Sync + fmt::Debug {
-    /// The secret that `key` (such as `providers.relay.password`) refers to. An error names the
-    /// key, never the secret.
+    /// Returns the secret that `key` (such as `providers.relay.password`) refers to. An error names
+    /// the key, never the secret.
     fn resolve(&self, key: &str, value: &toml::Value) -> Result<crate::secret::Secret>;
 
-    /// An environment variable that a service's own tools define, such as `AWS_PROFILE`; `None` if
-    /// it is unset or empty.
+    /// Returns an environment variable that a service's own tools define, such as `AWS_PROFILE`.
+    /// Returns `None` if it is unset or empty.
     fn variable(&self, _name: &str) -> Option<crate::secret::Secret> {
         None
     }

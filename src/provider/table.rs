@@ -1,4 +1,4 @@
-//! The table of providers: each kind has one line here and its row in its own folder.
+//! Lists all kinds of provider. Each kind has one line here, and its row in its own folder.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -22,24 +22,25 @@ pub const PROVIDERS: &[&ProviderSpec] = &[
     &super::ses::SPEC,
 ];
 
-/// The row for `kind`.
+/// Returns the row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
     PROVIDERS.iter().copied().find(|spec| spec.kind == kind)
 }
 
-/// The webhook readers of all services that post events.
+/// Returns the webhook readers of all services that send events.
 pub fn webhooks() -> impl Iterator<Item = &'static Webhook> {
     PROVIDERS.iter().filter_map(|spec| spec.webhooks.first().copied())
 }
 
-/// The webhook reader for this kind of provider; `None` if it posts no events.
+/// Returns the webhook reader for this kind of provider. Returns `None` if the kind sends no
+/// events.
 pub(crate) fn webhook(kind: &str) -> Option<&'static Webhook> {
     find(kind)?.webhooks.first().copied()
 }
 
-/// Reads the events of one JSON object from a provider's export or log. Each event has the
-/// provider's kind as its provider until the configured name is known. The object has no signature:
-/// the operator who ingests it vouches for it.
+/// Reads the events of one JSON object from a provider's export or log. Each event's provider is
+/// the kind until the configured name is known. The object is not signed, so the operator who
+/// ingests it vouches for it.
 pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static str> {
     let value: Value =
         serde_json::from_slice(raw).map_err(|_| "a JSON object that cannot be read")?;
@@ -57,13 +58,14 @@ pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static st
     }
 }
 
-/// The order in which the formats of an export are tried. Some formats also match objects of other
-/// providers. The order must not change between versions, so that an object is always attributed to
-/// the same provider.
+/// The order in which the formats of an export are tried, because some formats also match objects
+/// of other providers. The order must not change between versions, so that an object is always
+/// attributed to the same provider.
 const TRIED: [&str; 9] =
     ["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];
 
-/// The reader whose format a JSON value from an export has; `None` if no format matches.
+/// Returns the reader whose format a JSON value from an export has. Returns `None` if no format
+/// matches.
 pub fn recognise(value: &Value) -> Option<&'static Webhook> {
     let of = |kind: &&str| PROVIDERS.iter().find(|spec| spec.kind == *kind);
     let specs = || TRIED.iter().filter_map(of);

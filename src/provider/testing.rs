@@ -1,5 +1,5 @@
-//! Shared by the tests of several providers: a wire that records its calls, and ready-made jobs and
-//! settings.
+//! Shared by the tests of several providers: a wire (the provider's interface to the run) that
+//! records its calls, and ready-made jobs and settings.
 
 use std::io;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::secret::Secret;
 /// A wire that allows every recipient except those in `suppressed`, and records each call.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    /// Members that were suppressed after the claim.
+    /// The jobs whose recipients were suppressed after the claim.
     pub(crate) suppressed: Vec<RowNumber>,
-    /// The member before which the run stops.
+    /// The job before which the run stops.
     pub(crate) stop_at: Option<RowNumber>,
     /// Whether `slot_now` answers without waiting.
     pub(crate) is_unpaced: bool,
-    /// How many recipients remain in addition to those of the claim.
+    /// The number of recipients that remain in addition to those of the claim.
     pub(crate) left: u64,
     /// Whether `crossed` fails.
     pub(crate) trace_is_broken: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// All calls, in order.
+    /// Returns all recorded calls in order.
     pub(crate) fn events(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
@@ -108,7 +108,7 @@ impl Wire for Recorder {
     }
 }
 
-/// A job from `news@mailbatch.example`.
+/// Creates a job from `news@mailbatch.example`.
 pub(crate) fn job(id: RowNumber, to: &str, message: &str) -> Job {
     Job {
         id,
@@ -122,7 +122,7 @@ pub(crate) fn job(id: RowNumber, to: &str, message: &str) -> Job {
     }
 }
 
-/// A claim with these members.
+/// Creates a claim with these jobs.
 pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
     Claim {
         batch: 1,
@@ -133,7 +133,7 @@ pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
     }
 }
 
-/// The settings of a provider called `relay`, its keys written in TOML.
+/// Returns the settings of a provider called `relay`, with its keys written in TOML.
 pub(crate) fn settings(keys: &str, state_dir: &Path) -> ProviderSettings {
     ProviderSettings {
         name: "relay".into(),
@@ -144,8 +144,8 @@ pub(crate) fn settings(keys: &str, state_dir: &Path) -> ProviderSettings {
     }
 }
 
-/// The same, but the words of each `{ command = "a b" }` are returned one after another, then
-/// errors. Also returns the counter of resolutions.
+/// Like [`settings`], but each word of `{ command = "a b" }` is returned by one fetch, and further
+/// fetches fail. Also returns the number of fetches.
 pub(crate) fn expiring(keys: &str, state_dir: &Path) -> (ProviderSettings, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let secrets = Arc::new(Expiring(Arc::clone(&count)));
@@ -172,6 +172,6 @@ impl SecretSource for EnvTable {
     fn resolve(&self, key: &str, value: &toml::Value) -> Result<Secret> {
         let name = value.get("env").and_then(toml::Value::as_str);
         name.map(Secret::new)
-            .ok_or_else(|| Error::usage(format!("{key}: a secret cannot stand here")))
+            .ok_or_else(|| Error::usage(format!("{key}: only {{ env = … }} is resolved in tests")))
     }
 }

@@ -1,11 +1,13 @@
-//! Finds the wait that a service asks for in the text of a reply, for replies without a header that
-//! states it. The wait is a number with a unit, or a date.
+//! Finds the wait that a service asks for in the text of a reply. It is used for replies without a
+//! header that states the wait.
+//!
+//! The wait is a number with a unit, or a date.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// The words that precede a wait, in lowercase.
+/// The words before a wait, in lowercase.
 const BEFORE: [&str; 8] = [
     "try again after ",
     "try again in ",
@@ -17,11 +19,12 @@ const BEFORE: [&str; 8] = [
     "disabled until ",
 ];
 
-/// How long the service asks the client to wait, counted from `now`: the service's own clock if it
-/// is known. Zero if the date has passed; `None` if the text names no wait.
+/// Returns how long the service asks the client to wait, counted from `now`. `now` is the service's
+/// own clock if it is known. Returns zero if the date has passed, and `None` if the text names no
+/// wait.
 pub(super) fn wait_in_prose(words: &str, now: Timestamp) -> Option<Duration> {
-    // The original text keeps its case, because the names in a date have capitals. Lowercasing
-    // changes ASCII letters only, so byte offsets are the same in both.
+    // Dates are parsed in the original text, because their names have capitals. Lowercasing changes
+    // ASCII letters only, so byte offsets are the same in both texts.
     let lower = words.to_ascii_lowercase();
     BEFORE.iter().find_map(|before| {
         let at = lower.find(before)? + before.len();

@@ -1,4 +1,4 @@
-//! What SES's API reports about the account and the sender's identity.
+//! Checks the account and the sender's identity through SES's API.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -47,7 +47,7 @@ impl Account {
         let only = if self.production_access_enabled {
             ""
         } else {
-            "; the account may mail only verified recipients and the simulator"
+            "; the account may mail only verified recipients and the mailbox simulator"
         };
         // A limit of -1 means no limit.
         if *most < 0.0 {
@@ -98,7 +98,8 @@ impl AccountApi for Ses {
 }
 
 impl Ses {
-    /// Checks the address, then its domain: either can be verified.
+    /// Checks the sender's address, then its domain. Mail is accepted if either of them is
+    /// verified.
     async fn sender(&self, sender: &str) -> Finding {
         let domain = sender.rsplit_once('@').map_or(sender, |(_, domain)| domain);
         for identity in [sender, domain] {

@@ -32,10 +32,10 @@ use crate::provider::{Job, Refusal, Verdict};
 mod tests;
 
 pub(super) const PATH: &str = "/v2/email/outbound-bulk-emails";
-/// The most recipients of one request.
+/// The maximum number of recipients of one request.
 pub(super) const RECIPIENTS: usize = 50;
-/// The fields of `options` that this request supports. With any other field, each message is sent
-/// alone.
+/// The fields of `options` that this request supports. If any other field is set, each message is
+/// sent alone.
 pub(super) const OPTIONS: [&str; 7] = [
     "ConfigurationSetName",
     "ConfigurationOverrides",
@@ -46,20 +46,20 @@ pub(super) const OPTIONS: [&str; 7] = [
     "TenantName",
 ];
 
-/// The most bytes of a request with an inline template.
+/// The maximum number of bytes of a request with an inline template.
 const MAX_BYTES: usize = 1_000_000;
-/// The most characters of one recipient's values.
+/// The maximum number of characters of one recipient's values.
 const MAX_VALUES: usize = 262_144;
 const MAX_HEADERS: usize = 15;
 const MAX_HEADER_NAME: usize = 126;
 const MAX_HEADER_VALUE: usize = 995;
-/// The most characters of a header's name and value together.
+/// The maximum number of characters of a header's name and value together.
 const MAX_HEADER: usize = 996;
 const MAX_TAG: usize = 256;
 const MAX_FILE_NAME: usize = 255;
 const MAX_FILE_TYPE: usize = 78;
 const MAX_FILE_ID: usize = 78;
-/// The start of a variable.
+/// The start of a variable in an SES template.
 const OPEN: &str = "{{";
 
 #[derive(Serialize)]
@@ -154,8 +154,8 @@ struct Header<'a> {
 }
 
 impl Ses {
-    /// The request for several recipients. Fails if one of them cannot be sent in bulk, or if they
-    /// cannot share a request.
+    /// Builds the request for several recipients. Fails if a message cannot be sent in bulk, or if
+    /// the messages cannot share a request.
     pub(super) fn bulk(&self, jobs: &[&Job]) -> Result<Request, Inexpressible> {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(content)) = (jobs.first(), contents.first()) else {
@@ -237,7 +237,7 @@ impl Ses {
         })
     }
 
-    /// The recipient's mailbox as in the To header.
+    /// Returns the recipient's mailbox as written in the To header.
     fn mailbox(&self, job: &Job) -> Option<String> {
         let to = field_of(&job.message, "To")?;
         match self.simulator(job) {
@@ -250,13 +250,14 @@ impl Ses {
     }
 }
 
-/// The variable syntax of SES. A brace or backslash next to a variable would change its meaning.
+/// Returns the variable syntax of SES. A brace or backslash next to a variable would change its
+/// meaning.
 fn mark() -> Mark {
     Mark { before: OPEN.into(), after: "}}", edges: &['{', '}', '\\'] }
 }
 
-/// A hash of the properties that members of one request must have in common; 0 for a message that
-/// cannot be sent in bulk.
+/// Returns a hash of the properties that the messages of one request must have in common. Returns 0
+/// for a message that cannot be sent in bulk.
 pub(super) fn kind_of(job: &Job) -> u64 {
     let Some(content) = job.content.as_deref().filter(|_| goes_in_bulk(job)) else { return 0 };
     let mut hash = DefaultHasher::new();
@@ -265,7 +266,7 @@ pub(super) fn kind_of(job: &Job) -> u64 {
     hash.finish().max(1)
 }
 
-/// Whether a message can share a request with others.
+/// Returns whether a message can share a request with others.
 fn goes_in_bulk(job: &Job) -> bool {
     let Some(content) = job.content.as_deref() else { return false };
     let texts = [&content.subject, &content.text].into_iter().chain(&content.html);
@@ -289,7 +290,8 @@ fn goes_in_bulk(job: &Job) -> bool {
     // SES requires a subject and a body in a template.
     let has_parts =
         !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
-    // The documentation does not say whether SES replaces variables in headers.
+    // Headers are checked too, because the documentation does not say whether SES replaces
+    // variables in them.
     let headers = content.headers.iter().flat_map(|(name, value)| [name, value]);
     let reads_as_a_template =
         texts.chain(headers).any(|text| text.contains(OPEN) || text.contains('\0'));
@@ -300,7 +302,7 @@ fn goes_in_bulk(job: &Job) -> bool {
     {
         return false;
     }
-    // The To header of a redirected message still names the original recipient.
+    // The To header of a redirected message still contains the original recipient.
     let bare = |to: &str| {
         to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address)
             == job.to.as_str()
@@ -322,7 +324,7 @@ fn is_alike(one: &Content, other: &Content) -> bool {
             || one.attachments == other.attachments)
 }
 
-/// A header of an encoded message, unfolded; `None` if it is missing.
+/// Returns a header of an encoded message, unfolded. Returns `None` if the header is missing.
 fn field_of(message: &[u8], name: &str) -> Option<String> {
     let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
     let head = str::from_utf8(&message[..end]).ok()?;
@@ -336,7 +338,7 @@ fn field_of(message: &[u8], name: &str) -> Option<String> {
     Some(value.trim().to_owned())
 }
 
-/// The mailboxes of a header that we wrote: a comma outside of quotes stands between two.
+/// Splits a header that mailbatch wrote into its mailboxes, at each comma outside quotes.
 fn mailboxes_of(list: &str) -> Vec<String> {
     let (mut mailboxes, mut is_quoted, mut is_escaped) = (vec![String::new()], false, false);
     for c in list.chars() {
@@ -360,7 +362,7 @@ fn inexpressible(what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(Reason::Content, "", what))
 }
 
-/// A successful answer, in the order of the entries:
+/// A success reply, in the order of the entries:
 /// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -382,13 +384,13 @@ struct Outcome {
 /// The result of an entry.
 enum Fate {
     Known(Verdict),
-    /// The account has exceeded a limit, or the request names a missing resource: SES accepts no
+    /// The account has exceeded a limit, or the request names a missing resource. SES accepts no
     /// other recipient either.
     Stop(Refusal),
 }
 
-/// Interprets a 200. If the number of results differs from the number of entries, they cannot be
-/// matched. The outcome is then unknown, so no message is sent again.
+/// Interprets a reply with status 200. If the number of results differs from the number of entries,
+/// the results cannot be matched. The outcome is then unknown, so no message is sent again.
 pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
     let Some(Results { bulk_email_entry_results: results }) = answer.json() else {
@@ -426,8 +428,8 @@ pub(super) fn read(sent: usize, answer: &Answer) -> Read {
     }
 }
 
-/// Three statuses are named differently in the reference's text and on the wire; both names are
-/// accepted.
+/// Interprets the result of one entry. The reference and actual replies use different names for
+/// three statuses; both names are accepted.
 fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate {
     let status = status.unwrap_or_default();
     let error = error.unwrap_or_default();
@@ -460,7 +462,7 @@ fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate
         | "ACCOUNT_SUSPENDED"
         | "ACCOUNT_SENDING_PAUSED"
         | "CONFIGURATION_SET_SENDING_PAUSED" => Fate::Stop(refusal(Reason::Policy)),
-        // `FAILED` does not say whether the message was accepted, nor does an undocumented status.
+        // Neither `FAILED` nor an undocumented status shows whether the message was accepted.
         _ => {
             let Refusal { code, detail, .. } = refusal(Reason::NoReply);
             Fate::Known(Verdict::Unknown { detail: format!("{code} {detail}").trim().to_owned() })

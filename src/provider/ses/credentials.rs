@@ -1,4 +1,4 @@
-//! The AWS credentials that sign a request.
+//! Represents the AWS credentials that sign a request.
 
 use crate::secret::Secret;
 
@@ -12,7 +12,7 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Whether both give the same signatures.
+    /// Returns whether both credentials give the same signatures.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let token = |credentials: &Self| {
             credentials.session_token.as_ref().map(|token| token.expose().to_owned())
@@ -22,12 +22,12 @@ impl Credentials {
             && token(self) == token(other)
     }
 
-    /// The values that must never be shown.
+    /// Returns the values that must never be shown.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.secret_access_key).chain(&self.session_token)
     }
 
-    /// Builds credentials from the three values. The error says what is wrong with them.
+    /// Builds credentials from the three values. The error says what is wrong with the values.
     pub(super) fn new([id, key, token]: [Option<Secret>; 3]) -> Result<Option<Self>, String> {
         let (id, key) = match (id, key) {
             (None, None) if token.is_none() => return Ok(None),

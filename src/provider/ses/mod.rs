@@ -53,7 +53,7 @@ const PATH: &str = "/v2/email/outbound-emails";
 const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_window: None };
 const BULK_LIMITS: Limits = Limits { recipients: bulk::RECIPIENTS, ..LIMITS };
 const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capabilities(&LIMITS) };
-/// With bulk requests, a claim is one request.
+/// The capabilities with bulk requests, where one claim is one request.
 const BULK_CAPABILITIES: Capabilities = Capabilities {
     form: Form::Both,
     shares_attachments: true,
@@ -107,7 +107,7 @@ struct Ses {
     /// Whether every message is sent to the mailbox simulator.
     is_sandboxed: bool,
     region: String,
-    /// The value of the Host header as the client writes it: without the default port.
+    /// The value of the Host header as the client writes it, without the default port.
     host: String,
     signer: Signer,
     /// Additional fields of each request: `ConfigurationSetName`, `TenantName`, `EmailTags`.
@@ -144,13 +144,13 @@ impl Ses {
         Ok(Self { http, is_bulk, is_sandboxed: false, region, host, signer, options, tags })
     }
 
-    /// The simulator address that replaces the recipient in sandbox mode.
+    /// Returns the simulator address that replaces the recipient in sandbox mode.
     fn simulator(&self, job: &Job) -> Option<String> {
         self.is_sandboxed
             .then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)))
     }
 
-    /// The tags of one message: those of the configuration, and the correlation id.
+    /// Returns the tags of one message: those of the configuration, and the correlation id.
     fn tags_of(&self, job: &Job) -> Vec<Value> {
         let mut tags = self.tags.clone();
         tags.push(json!({ "Name": http::ID, "Value": http::correlation_id(job) }));
@@ -174,7 +174,7 @@ impl Ses {
             ("host", self.host.as_str()),
             ("x-amz-date", date.as_str()),
         ];
-        // A GET has no body, and therefore no content type.
+        // A GET request has no body, and therefore no content type.
         headers.retain(|(_, value)| !value.is_empty());
         headers.extend(
             credentials
@@ -220,14 +220,14 @@ impl Service for Ses {
         if self.is_bulk { &BULK_CAPABILITIES } else { &CAPABILITIES }
     }
 
-    /// Sends every message to the mailbox simulator instead of the recipients, labelled with the
-    /// correlation id.
+    /// Sends every message to the mailbox simulator instead of its recipient. The address contains
+    /// the correlation id as a label.
     fn sandbox(&mut self, _name: &str) -> Result<()> {
         self.is_sandboxed = true;
         Ok(())
     }
 
-    /// None: the credentials change, and SES has no idempotency keys.
+    /// Returns `None`, because the credentials change and SES has no idempotency keys.
     fn account_hash(&self) -> Option<[u8; 32]> {
         None
     }
@@ -243,7 +243,7 @@ struct Mail<'a> {
     options: &'a serde_json::Map<String, Value>,
 }
 
-/// The envelope. The message is sent only to this address, whatever its headers say.
+/// The envelope recipient. SES sends the message only to this address, whatever its headers say.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Destination<'a> {
@@ -267,7 +267,7 @@ impl Api for Ses {
         if self.is_bulk { &BULK_LIMITS } else { &LIMITS }
     }
 
-    /// A message for one recipient is always sent as complete MIME.
+    /// Builds the request. A message for one recipient is always sent as complete MIME.
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
         let [job] = jobs else { return self.bulk(jobs) };
         if job.to.needs_smtputf8() {
@@ -321,14 +321,14 @@ impl Api for Ses {
     }
 }
 
-/// The id of the access key that signed the request.
+/// Returns the id of the access key that signed the request.
 fn access_key_of(answer: &Answer) -> Option<&str> {
     let (_, credential) =
         answer.authorization.as_ref()?.to_str().ok()?.split_once("Credential=")?;
     credential.split('/').next()
 }
 
-/// A successful answer: `{"MessageId":"010001…-000000"}`.
+/// A success reply: `{"MessageId":"010001…-000000"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Taken {
@@ -353,15 +353,15 @@ fn accepted(jobs: &[&Job], answer: &Answer) -> Read {
     )
 }
 
-/// An error: its type, without the suffix `Exception` that some types have only in some places, and
-/// its text.
+/// An error reply: its type and its text. The type has no suffix `Exception`, because some types
+/// have it only in some places.
 struct Failure {
     name: String,
     message: String,
 }
 
-/// The body of an error: `{"message":"…"}` or `{"Message":"…"}`. The type is in the body only if no
-/// header contains it.
+/// The body of an error reply: `{"message":"…"}` or `{"Message":"…"}`. The body contains the type
+/// only if no header does.
 #[derive(Default, Deserialize)]
 struct Body {
     #[serde(default, rename = "__type")]
@@ -378,7 +378,7 @@ impl Failure {
         let header =
             Some(answer.header("x-amzn-errortype").to_owned()).filter(|kind| !kind.is_empty());
         let kind = header.or(body.kind).or(body.code).unwrap_or_default();
-        // Examples: `TooManyRequestsException:http://internal.amazon.com/…`,
+        // Examples of a type: `TooManyRequestsException:http://internal.amazon.com/…`,
         // `com.amazonaws.ses#TooManyRequestsException`.
         let kind = kind.split(':').next().unwrap_or_default();
         let kind = kind.rsplit('#').next().unwrap_or_default().trim();
@@ -393,8 +393,8 @@ fn is_expired(name: &str) -> bool {
     matches!(name, "ExpiredToken" | "RequestExpired")
 }
 
-/// Interprets an error by its type, because "Maximum sending rate exceeded" is reported with 400
-/// and with 429.
+/// Interprets an error by its type. The status is not enough: "Maximum sending rate exceeded" is
+/// reported with 400 and with 429.
 fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     let refusal = |reason: Reason| answer.refusal(reason, name, message);
     let slow_down = || Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Rate) };
@@ -431,7 +431,7 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
         "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => {
             Read::Unnamed(refusal(blames(message)))
         }
-        // The documentation says that the request was not received completely. A server that
+        // The documentation says that SES did not receive the complete request. A server that
         // reports this may still have received it.
         "RequestTimeout" => Read::Doubt(refusal(Reason::NoReply)),
         "ServiceUnavailable" if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
@@ -441,8 +441,8 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
     }
 }
 
-/// Whether the sender is not verified, which only the text states: "Email address is not verified.
-/// The following identities failed the check in region EU-WEST-1: news@acme.example,
+/// Returns whether the sender is not verified. Only the text states it: "Email address is not
+/// verified. The following identities failed the check in region EU-WEST-1: news@acme.example,
 /// ann@x.example". In the SES sandbox, recipients must be verified too; an unverified recipient is
 /// refused alone.
 fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
@@ -465,17 +465,18 @@ fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
     identities.split(',').any(|identity| !recipients.contains(&bare(identity)))
 }
 
-/// Whether the text names the sender and not the recipient: "Did not have authority to send from
-/// email news@acme.example".
+/// Returns whether the text names the sender and not the recipient: "Did not have authority to send
+/// from email news@acme.example".
 fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let names = |address: &Address| message.contains(&address.as_str().to_ascii_lowercase());
     jobs.iter().all(|job| job.envelope_sender.as_ref().is_some_and(names) && !names(&job.to))
 }
 
-/// The reason for a refused request, which only the text states: "Missing final '@domain'", "Domain
-/// contains illegal character", "Local address contains control or whitespace", "Illegal address".
-/// The recipient's is the only address outside the message.
+/// Returns the reason for a refused request. Only the text states it: "Missing final '@domain'",
+/// "Domain contains illegal character", "Local address contains control or whitespace", "Illegal
+/// address". The text can only mean the recipient's address, which is the only address outside the
+/// message.
 fn blames(message: &str) -> Reason {
     let message = message.to_ascii_lowercase();
     if message.contains("address") || message.contains("domain") {

@@ -1,4 +1,4 @@
-//! Compares signatures with those of botocore, which signs as AWS's own tools do. The test is
+//! Compares signatures with those of botocore, which AWS's own tools use for signing. The test is
 //! skipped if Python or botocore is missing.
 
 #[path = "../../../tests/it/faults/draws.rs"]
@@ -18,7 +18,7 @@ use super::signature::{Signed, authorization};
 use crate::secret::Secret;
 
 const REQUESTS: usize = 200;
-/// Characters that are literal in a path or query, and characters that must be encoded.
+/// The characters of generated paths and queries: some are literal there, others must be encoded.
 const CHARACTERS: &[char] = &[
     'a', 'Z', '0', '9', '-', '_', '.', '~', '@', '+', ' ', '=', '&', '%', ':', 'é', '/', '*', '\'',
     '日',
@@ -43,7 +43,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// A generated request, in the form that the botocore script expects.
+/// Generates a request in the form that the botocore script expects.
 fn generated(draws: &mut Draws) -> Value {
     let letters: Vec<char> =
         ('a'..='z').chain('A'..='Z').chain('0'..='9').chain("/+=".chars()).collect();
@@ -55,7 +55,7 @@ fn generated(draws: &mut Draws) -> Value {
     ]))
     .to_owned();
     if draws.below(2) == 0 {
-        // A path segment of dots only would be removed by a client before signing.
+        // A client would remove a path segment that consists of dots, before signing.
         path.push_str(&format!("/x{}", encoded(&word(draws, CHARACTERS, 20))));
     }
     let pairs: Vec<String> = (0..draws.below(4))
@@ -116,7 +116,7 @@ fn ours(asked: &Value) -> String {
     authorization(&credentials, text("region"), text("service"), text("at"), &signed)
 }
 
-/// The signatures of botocore for the same requests; `None` if botocore is missing.
+/// Returns botocore's signatures of the same requests. Returns `None` if botocore is missing.
 fn theirs(asked: &[Value]) -> Option<Vec<String>> {
     let library = require::unpacked().join("aws");
     if !library.join("botocore").is_dir() {

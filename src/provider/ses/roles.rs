@@ -1,5 +1,5 @@
-//! Credentials of the role that a container or an instance has, from the AWS service that provides
-//! them on the same host.
+//! Fetches the credentials of the role that a container or an instance has, from the AWS service on
+//! the same host that provides them.
 //!
 //! - Containers:
 //!   <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
@@ -7,9 +7,9 @@
 //!   <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>,
 //!   version 2 only, in which every request needs a token obtained by a PUT.
 //!
-//! The rules: plain HTTP is used only to this machine and to the addresses that AWS names, and never
-//! through a proxy. A request times out after a second. No error contains a path, which may be secret,
-//! or any part of an answer.
+//! Plain HTTP is used only to this machine and to the addresses that AWS names, and never through a
+//! proxy. A request times out after a second. No error contains a path, which may be secret, or any
+//! part of a reply.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,9 +26,9 @@ use crate::model::shown::Shown;
 use crate::provider::ProviderSettings;
 use crate::secret::Secret;
 
-/// The address of the container agent, for a relative URI.
+/// The address of the container agent. A relative URI is appended to it.
 const AGENT: &str = "http://169.254.170.2";
-/// The hosts other than this machine that may be asked over plain HTTP, as in AWS's own tools.
+/// The hosts other than this machine that may be requested over plain HTTP, as in AWS's own tools.
 const AGENTS: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost"];
 /// The addresses of the instance metadata service.
 const METADATA: &str = "http://169.254.169.254";
@@ -41,20 +41,20 @@ const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 /// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a container's agent is asked, because it may still be starting.
+/// The number of requests to a container's agent, because the agent may still be starting.
 const ATTEMPTS: u32 = 3;
-/// The most bytes of an answer; credentials have about 2,000.
+/// The maximum number of bytes of a reply; credentials have about 2,000.
 const MAX_ANSWER: usize = 64 * 1024;
-/// How long before their expiry credentials are fetched again.
+/// The time before their expiry at which credentials are fetched again.
 const BEFORE: Duration = Duration::from_secs(600);
-/// The shortest time for which fetched credentials are used, even if they expire earlier.
+/// The minimum time for which fetched credentials are used, even if they expire earlier.
 const LEAST: Duration = Duration::from_secs(60);
 
-/// A role, and the service that provides its credentials.
+/// A role and the service that provides its credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Role {
     place: Place,
-    /// Describes the sources searched before, for error messages.
+    /// A description of the sources searched before the role, for error messages.
     before: String,
 }
 
@@ -68,20 +68,21 @@ enum Place {
 #[derive(Clone, Debug)]
 enum Token {
     Fixed(Secret),
-    /// Read before each request, because the file changes.
+    /// A file with the token. It is read before each request, because its content changes.
     File(PathBuf),
 }
 
-/// Credentials, and how long to use them before they are fetched again.
+/// Credentials and the time for which to use them before they are fetched again.
 pub(super) struct Fetched {
     pub(super) credentials: Credentials,
     pub(super) keep: Duration,
 }
 
 impl Role {
-    /// The role of the environment: the container's if a variable names its agent, else the
-    /// instance's. `None` if instance metadata are disabled. `before` describes the sources already
-    /// searched. The error names the wrong variable and the reason.
+    /// Returns the role of the environment: the container's role if a variable names the
+    /// container's agent, else the instance's role. Returns `None` if instance metadata are
+    /// disabled. `before` describes the sources already searched. The error names the invalid
+    /// variable and the reason.
     pub(super) fn of(settings: &ProviderSettings, before: String) -> Result<Option<Self>, String> {
         let variable =
             |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
@@ -99,7 +100,7 @@ impl Role {
             if !may_be_asked(&url) {
                 let hosts = AGENTS.join(", ");
                 return Err(format!(
-                    "{name} names {}; over http, only this machine and {hosts} are allowed",
+                    "{name} contains the host {}; over http, only this machine and {hosts} are allowed",
                     url.host_str().unwrap_or_default()
                 ));
             }
@@ -165,7 +166,7 @@ fn may_be_asked(url: &Url) -> bool {
     url.scheme() == "https" || url.scheme() == "http" && (is_loopback || AGENTS.contains(&host))
 }
 
-/// The scheme, host and port of a URL. The rest may be a secret.
+/// Returns the scheme, host and port of a URL. The rest of the URL may be a secret.
 fn authority(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
 }
@@ -190,10 +191,10 @@ impl Token {
         let text = match self {
             Self::Fixed(secret) => secret.expose().to_owned(),
             Self::File(path) => files::read_text(path, MAX_ANSWER as u64)
-                .map_err(|error| format!("its token: {}: {error}", path.shown()))?,
+                .map_err(|error| format!("the token file {}: {error}", path.shown()))?,
         };
         let mut value = HeaderValue::from_str(text.trim_end())
-            .map_err(|_| "its token has a character that is not allowed in a header")?;
+            .map_err(|_| "the token has a character that is not allowed in a header")?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -211,14 +212,16 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
             .header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFE),
     )
     .await?;
-    let mut token = HeaderValue::from_str(token.trim()).map_err(|_| "it returns no valid token")?;
+    let mut token =
+        HeaderValue::from_str(token.trim()).map_err(|_| "the service returns no valid token")?;
     token.set_sensitive(true);
     let get =
         |path: &str| asked(client.get(at(path)).header("x-aws-ec2-metadata-token", token.clone()));
     let role =
         get(ROLE_PATH).await.map_err(|why| format!("the request for the role failed: {why}"))?;
     let role = role.lines().next().unwrap_or_default().trim();
-    // IAM's rule for the names of roles. Any other character could change the path.
+    // IAM allows only these characters in the name of a role. Any other character could change the
+    // path.
     if role.is_empty()
         || role.starts_with('.')
         || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
@@ -228,7 +231,7 @@ async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
     Answer::read(&get(&format!("{ROLE_PATH}{role}")).await?)
 }
 
-/// The text of an answer with status 200.
+/// Sends a request and returns the text of its reply, which must have status 200.
 async fn asked(request: RequestBuilder) -> Result<String, String> {
     let in_words = |error: &reqwest::Error| {
         if error.is_timeout() { "no answer within a second" } else { "no connection" }.to_owned()
@@ -241,13 +244,13 @@ async fn asked(request: RequestBuilder) -> Result<String, String> {
     while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error))? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_ANSWER {
-            return Err("the answer is too long to be credentials".into());
+            return Err("the answer is too long to contain credentials".into());
         }
     }
     String::from_utf8(body).map_err(|_| "the answer is not text".into())
 }
 
-/// The answer of both services:
+/// The reply of both services:
 /// `{"AccessKeyId":"…","SecretAccessKey":"…","Token":"…","Expiration":"2026-11-21T18:00:00Z"}`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -262,12 +265,12 @@ struct Answer {
 
 impl Answer {
     fn read(text: &str) -> Result<Fetched, String> {
-        // An error of the JSON parser could contain a secret value.
+        // The error of the JSON parser is not shown, because it could contain a secret value.
         let Ok(answer) = serde_json::from_str::<Self>(text) else {
             return Err("the answer cannot be read".into());
         };
         if answer.code.is_some_and(|code| code != "Success") {
-            return Err("it returns no credentials for the role".into());
+            return Err("the service returns no credentials for the role".into());
         }
         let keep = match answer.expiration.map(|at| at.parse::<Timestamp>()) {
             None => return Err("the answer has no Expiration".into()),
@@ -285,7 +288,7 @@ impl Answer {
     }
 }
 
-/// How long credentials that expire `at` are used.
+/// Returns how long to use credentials that expire at the time `at`.
 fn keep(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or_default().saturating_sub(BEFORE).max(LEAST)
 }

@@ -1,4 +1,5 @@
-//! AWS Signature Version 4, which proves that a request comes from the holder of the secret key.
+//! Computes AWS Signature Version 4, which proves that a request comes from the holder of the
+//! secret key.
 //!
 //! The same request, credentials and time give the same signature. The secret key never leaves this
 //! module. Documentation:
@@ -19,12 +20,12 @@ pub(super) struct Signed<'a> {
     pub(super) method: &'a str,
     /// The path and query, already percent-encoded.
     pub(super) path: &'a str,
-    /// Lowercase names in alphabetical order, each once, including `host` and `x-amz-date`.
+    /// Lowercase names in alphabetical order without duplicates, including `host` and `x-amz-date`.
     pub(super) headers: &'a [(&'a str, &'a str)],
     pub(super) body: &'a [u8],
 }
 
-/// The value of the header `Authorization`. `at` is the time in the form of `x-amz-date`:
+/// Returns the value of the header `Authorization`. `at` is the time in the form of `x-amz-date`:
 /// `20150830T123600Z`.
 pub(super) fn authorization(
     credentials: &Credentials,
@@ -58,7 +59,7 @@ impl Signed<'_> {
         self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
     }
 
-    /// The canonical form of the request, which the client and AWS build in the same way.
+    /// Returns the canonical form of the request, which the client and AWS build in the same way.
     fn canonical(&self) -> String {
         let (path, query) = self.path.split_once('?').unwrap_or((self.path, ""));
         let mut pairs: Vec<(&str, &str)> = query
@@ -84,7 +85,7 @@ impl Signed<'_> {
     }
 }
 
-/// The characters escaped in a path: all but the unreserved characters and the slash.
+/// The characters that are escaped in a path: all except the unreserved characters and the slash.
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
@@ -100,7 +101,7 @@ mod tests {
 
     const DATE: (&str, &str) = ("x-amz-date", "20150830T123600Z");
 
-    /// Signs with the credentials of the published Signature Version 4 test suite.
+    /// Signs with the credentials of the published test suite for Signature Version 4.
     fn signature(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let credentials = Credentials {
             access_key_id: "AKIDEXAMPLE".into(),

@@ -1,10 +1,10 @@
-//! The credentials in use, and when newer ones are looked up.
+//! Keeps the current credentials and decides when to look up newer ones.
 //!
-//! The rules: the credentials of a role are fetched before the first request, and again before they
-//! expire. If fetching fails, the current ones are used for as long as SES accepts them. After SES
-//! reports them as expired, newer ones are looked up once. Another lookup needs an accepted request
-//! in between: if the newer credentials have expired too, this machine's clock or the role must be
-//! fixed.
+//! The credentials of a role are fetched before the first request, and again before they expire. If
+//! fetching fails, the current credentials are used for as long as SES accepts them. After SES
+//! reports them as expired, newer credentials are looked up once. Another lookup happens only after
+//! SES has accepted a request: if the newer credentials have expired too, this machine's clock or
+//! the role must be fixed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::model::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::http::Http;
 
-/// How long to wait after a failed fetch before asking the role again, if there are credentials.
+/// The wait after a failed fetch before the role's credentials are requested again, while there are
+/// current credentials.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// Provides the credentials for each request.
@@ -26,23 +27,23 @@ pub(super) struct Signer {
     role: Option<Role>,
     files: Option<Files>,
     state: Mutex<State>,
-    /// The lock of the task that fetches.
+    /// The lock held by the task that fetches credentials.
     fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    /// `None` until the role was asked.
+    /// `None` until the role's credentials have been fetched.
     credentials: Option<Arc<Credentials>>,
-    /// When the role must be asked again.
+    /// The time at which to fetch the role's credentials again. `None` means now.
     due: Option<Instant>,
-    /// Whether newer credentials were looked up after an expiry, and no request has been accepted
+    /// Whether newer credentials were looked up after an expiry and SES has accepted no request
     /// since.
     has_asked: bool,
 }
 
 impl State {
-    /// Whether this access key is the current one, or is unknown.
+    /// Returns whether this access key is the current one. An unknown key counts as current.
     fn is_at_hand(&self, key: Option<&str>) -> bool {
         key.zip(self.credentials.as_ref()).is_none_or(|(key, at_hand)| key == at_hand.access_key_id)
     }
@@ -73,11 +74,11 @@ impl Signer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each field is replaced at once, so a poisoned lock's value is consistent.
+        // Every field is replaced at once, so the value is usable even if the lock is poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The credentials to sign with, fetched first if that is due.
+    /// Returns the credentials to sign with. Fetches them first if that is due.
     pub(super) async fn current(&self, http: &Http) -> Result<Arc<Credentials>, Refusal> {
         if let Some(role) = &self.role
             && self.is_due()
@@ -91,7 +92,7 @@ impl Signer {
         self.at_hand().ok_or_else(|| Refusal::new(Reason::Auth, "", "no AWS credentials"))
     }
 
-    /// The credentials used last.
+    /// Returns the credentials used last.
     pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
         self.state().credentials.clone()
     }
@@ -126,13 +127,14 @@ impl Signer {
         }
     }
 
-    /// Looks up newer credentials than those of this expired access key: reads the shared files
-    /// again, or schedules a request to the role. Returns whether a repeat may succeed.
+    /// Looks up newer credentials after SES reported this access key as expired: reads the shared
+    /// files again, or schedules a fetch of the role's credentials. Returns whether a repeat of the
+    /// request may succeed.
     pub(super) fn renew(&self, key: Option<&str>, http: &Http) -> bool {
         let found = self.files.as_ref().map(Files::credentials);
         let mut state = self.state();
-        // The request was signed before the credentials were renewed, or another task has got the
-        // same answer and the role is already being asked.
+        // The request was signed before the credentials were renewed, or another request has
+        // already scheduled the fetch.
         if !state.is_at_hand(key) || (self.role.is_some() && state.due.is_none()) {
             return true;
         }

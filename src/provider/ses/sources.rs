@@ -1,10 +1,10 @@
 //! Finds the credentials for SES: in the provider's own keys, else in the sources of AWS's own
-//! tools, in their order.
+//! tools, in the same order as those tools.
 //!
-//! The rules: the environment precedes the shared files, unless a profile is named. The role of the
-//! container or instance is last. If one key of a pair is missing, the pair is refused and not
-//! completed from another source. A profile that needs a role, SSO or a program is refused by name.
-//! No error contains a value.
+//! The environment precedes the shared files, unless a profile is named. The role of the container
+//! or instance is the last source. If one key of a pair is missing, the pair is refused and not
+//! completed from another source. A profile that needs a role, SSO or a program is refused, and the
+//! error names its setting. No error contains a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ use crate::secret::Secret;
 
 /// The keys of mailbatch.toml that contain credentials.
 const OWN: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
-/// The same values in the environment.
+/// The environment variables with the same values.
 const VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-/// The same values in the shared files.
+/// The entries of the shared files with the same values.
 const ENTRIES: [&str; 3] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
-/// Entries which show that a profile's credentials come from another source than the files.
+/// Entries which show that a profile's credentials are not in the files.
 const ELSEWHERE: [&str; 4] = ["role_arn", "sso_session", "sso_start_url", "credential_process"];
-/// The variable that selects a role by the token of another service.
+/// The variable that selects a role by another service's token.
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` turns those of a role or of SSO into variables, which mailbatch reads";
@@ -34,21 +34,22 @@ const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` tur
 /// The source of the credentials.
 pub(super) enum Source {
     Fixed(Credentials),
-    /// From the shared files, which are read again after the credentials have expired.
+    /// Credentials from the shared files. The files are read again after the credentials have
+    /// expired.
     Files(Credentials, Files),
-    /// From a role, which is asked before the first request.
+    /// A role, whose credentials are fetched before the first request.
     Role(Role),
 }
 
-/// Finds the credentials of a provider, or the service that provides them. Fails with exit 2 if
-/// there are none. Does not use the network.
+/// Finds the credentials of a provider, or the service that provides them. Fails with exit 2 if it
+/// finds neither. Does not use the network.
 pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let keys = Keys::of(settings);
     if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
         if settings.keys.contains_key("profile") {
             return Err(keys
                 .error("profile", &format!("conflicts with {key}: both select the credentials"))
-                .hint("keep one of the two"));
+                .hint("keep one of the two keys"));
         }
         let id = keys.text(OWN[0])?.map(Secret::new);
         let token =
@@ -85,12 +86,12 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
         "not in the environment ({}), not under [{name}] in {} or {}",
         VARIABLES[0], paths[0], paths[1]
     );
-    // A named profile that does not exist was probably mistyped.
+    // A profile that was named but does not exist was probably mistyped.
     let is_there = files.profile == "default"
         || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
     let role = if is_there {
         Role::of(settings, before.clone())
-            .map_err(|what| keys.error("profile", &what).hint("correct or unset it"))?
+            .map_err(|what| keys.error("profile", &what).hint("correct or unset this variable"))?
     } else {
         None
     };
@@ -103,7 +104,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     ))
 }
 
-/// The region to send from. Fails with exit 2 if no source names one.
+/// Finds the region to send from. Fails with exit 2 if no source names a region.
 pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     let keys = Keys::of(settings);
     let variable =
@@ -135,7 +136,7 @@ pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
     }
 }
 
-/// The shared files of AWS's tools, and the selected profile.
+/// The shared files of AWS's own tools, and the selected profile.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     profile: String,
@@ -163,7 +164,7 @@ impl Files {
         })
     }
 
-    /// The profile's entries in both files. The credentials file takes precedence.
+    /// Returns the profile's entries in both files. The credentials file takes precedence.
     fn entries(&self) -> Result<BTreeMap<String, String>, String> {
         let mut entries = BTreeMap::new();
         let named = format!("profile {}", self.profile);
@@ -172,7 +173,8 @@ impl Files {
             (&self.config, &self.profile),
             (&self.credentials, &self.profile),
         ] {
-            // In the config file, only the default profile may be named without the word "profile".
+            // In the config file, only the default profile may be written without the word
+            // "profile".
             if path == &self.config && section != named && self.profile != "default" {
                 continue;
             }
@@ -191,7 +193,8 @@ impl Files {
         Ok(entries)
     }
 
-    /// The profile's current credentials in the files; `None` if it has none.
+    /// Reads the profile's current credentials from the files. Returns `None` if the profile has
+    /// none.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, String> {
         let mut entries = self.entries()?;
         let has_keys = entries.contains_key(ENTRIES[0]);
@@ -202,7 +205,7 @@ impl Files {
             .find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys))
         {
             return Err(format!(
-                "the profile [{}] says {key}, which is known, but not built yet",
+                "the profile [{}] contains {key}, which is known, but not built yet",
                 self.profile
             ));
         }
@@ -213,7 +216,7 @@ impl Files {
     }
 }
 
-/// The entries of one section of an INI file, with lowercase names.
+/// Returns the entries of one section of an INI file, with lowercase names.
 fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
     let mut is_inside = false;
     let mut entries = BTreeMap::new();
@@ -225,7 +228,8 @@ fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
             .map(|(name, _)| name.replace('"', ""))
         {
             is_inside = name.split_whitespace().eq(section.split_whitespace());
-        // An indented line continues the entry above it. No entry read here has such lines.
+        // An indented line continues the entry above it. The entries that are read here have no
+        // such lines.
         } else if is_inside
             && !line.starts_with(['#', ';', ' ', '\t'])
             && let Some((name, value)) = line.split_once('=')

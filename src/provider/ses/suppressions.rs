@@ -1,4 +1,4 @@
-//! The suppression list of SES's account and region.
+//! Reads and extends the suppression list of the SES account in its region.
 
 use jiff::Timestamp;
 use reqwest::Method;

@@ -1,12 +1,11 @@
-//! SES's events as SNS delivers them: the envelope's field `Message` is a JSON text that contains
-//! the event.
+//! Reads SES's events as SNS delivers them: the envelope's field `Message` is a JSON text that
+//! contains the event.
 //!
 //! Documentation:
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>. An
 //! envelope may concern several recipients. SNS's own subscription messages are not events. A
-//! complaint of type `not-spam` means that the recipient does not complain.
-//!
-//! The signature covers only certain fields of the envelope, so only those are read.
+//! complaint of type `not-spam` means that the recipient does not complain. The signature covers
+//! only certain fields of the envelope, so only those are read.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -23,14 +22,14 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "ses",
     verify: None,
     read,
-    secret: "not needed: write webhook_topic, the ARN of the SNS topic",
+    secret: "not needed: set webhook_topic to the ARN of the SNS topic instead",
     usable: |_| Ok(()),
     token: None,
     log: None,
     looks_like: |value| value.get("TopicArn").is_some() && value.get("MessageId").is_some(),
 };
 
-/// Reads an event without its envelope, as in an export or log. Such an event is not signed, so no
+/// Reads events without their envelope, as in an export or log. Such an event is not signed, so no
 /// endpoint accepts it.
 pub(super) const BARE: Webhook = Webhook {
     read: |body, now| Ok(each(&object(body)?, "", None, body, now)),
@@ -51,7 +50,7 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         Ok(event) if event.get("mail").is_some() => {
             Ok(each(&event, &envelope.id, posted_at, body, now))
         }
-        // SNS sends a sentence to a new subscription.
+        // SNS sends a sentence instead of an event to a new subscription.
         _ => {
             let mut said = event(EventKind::Unknown, posted_at.unwrap_or(now), body);
             said.reason = envelope.message;
@@ -61,7 +60,8 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     }
 }
 
-/// The recipients of an event: those named in the part for its type, else the mail's destination.
+/// Returns the recipients of an event: those named in the part for its type, else the mail's
+/// destination.
 fn recipients(value: &Value) -> Vec<Value> {
     let named = [
         "/bounce/bouncedRecipients",
@@ -274,7 +274,7 @@ mod tests {
                 (read[0].id.as_str(), read[0].message_id.as_str()),
                 ("19ba9823", "x@acme.example")
             );
-            // Fields that the signature does not cover.
+            // These fields are not covered by the signature, so changing them has no effect.
             let forged = with(
                 complaint("abuse"),
                 json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}),

@@ -1,5 +1,5 @@
-//! Shared by the readers of all providers: JSON fields, times in all forms, names of event types,
-//! and the classification of bounces.
+//! Helps the webhook readers of all providers to read JSON fields, times and names of event types,
+//! and to classify bounces.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::event::{Bounce, Class, Event, EventKind, Source};
 use crate::replies::bounce::judge;
 
-/// The text or number at a JSON pointer; empty if it is missing.
+/// Returns the text or number at a JSON pointer; empty if it is missing.
 pub(in crate::provider) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),
@@ -16,7 +16,7 @@ pub(in crate::provider) fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// The first non-empty text at these pointers.
+/// Returns the first non-empty text at these pointers.
 pub(in crate::provider) fn first(value: &Value, pointers: &[&str]) -> String {
     pointers
         .iter()
@@ -43,7 +43,7 @@ pub(in crate::provider) fn object(body: &[u8]) -> Result<Value, String> {
     if value.is_object() { Ok(value) } else { Err("the body is no JSON object".to_owned()) }
 }
 
-/// The first time at these pointers: RFC 3339, or seconds since 1970 as a number or text.
+/// Returns the first time at these pointers: RFC 3339, or seconds since 1970 as a number or text.
 pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Timestamp> {
     pointers.iter().find_map(|pointer| match value.pointer(pointer)? {
         Value::Number(number) => seconds(number.as_f64()?),
@@ -59,25 +59,25 @@ pub(in crate::provider) fn time(value: &Value, pointers: &[&str]) -> Option<Time
 }
 
 fn seconds(seconds: f64) -> Option<Timestamp> {
-    // A number this large means milliseconds: as seconds it would be after the year 5000.
+    // A number this large means milliseconds. As seconds, it would be a time after the year 5000.
     let seconds = if seconds > 1e11 { seconds / 1000.0 } else { seconds };
     (seconds.is_finite() && seconds > 0.0)
         .then(|| Timestamp::from_microsecond((seconds * 1e6) as i64).ok())?
 }
 
-/// An event of this type with the provider's raw text, without a recipient.
+/// Creates an event of this type with the provider's raw text and without a recipient.
 pub(in crate::provider) fn event(kind: EventKind, at: Timestamp, raw: &[u8]) -> Event {
     let mut event = Event::new(kind, Source::Webhook, at);
     event.keep_raw(raw);
     event
 }
 
-/// The recipient's address from the first of these fields that has one.
+/// Returns the recipient's address from the first of these fields that has an address.
 pub(in crate::provider) fn recipient(value: &Value, pointers: &[&str]) -> Option<String> {
     Some(first(value, pointers)).filter(|address| !address.is_empty())
 }
 
-/// The event type for a provider's word, with or without the prefix `email.` or `message.`.
+/// Returns the event type for a provider's word, with or without the prefix `email.` or `message.`.
 pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
     let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     let word =
@@ -103,14 +103,14 @@ pub(in crate::provider) fn kind_of(word: &str) -> EventKind {
     }
 }
 
-/// What a provider reports about the severity of a bounce.
+/// The severity of a bounce, as the provider reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider) enum Severity {
     /// The address is unusable.
     Hard,
-    /// Another message may be delivered.
+    /// The address may accept another message.
     Soft,
-    /// Not reported; the status and text decide.
+    /// The provider does not report the severity, so the status and text decide.
     Unsaid,
 }
 
@@ -138,14 +138,14 @@ pub(in crate::provider) fn bounced(
     }
 }
 
-/// Sets the status and code of an event for a delayed message.
+/// Sets the status and code of an event about a delayed message.
 pub(in crate::provider) fn deferred(event: &mut Event, status: &str, said: &str) {
     let judged = judge(status, said, "");
     (event.status, event.code, event.class) = (judged.status, judged.code, Some(judged.class));
     event.reason = said.to_owned();
 }
 
-/// The class of a complaint from its feedback type (RFC 5965).
+/// Returns the class of a complaint from its feedback type (RFC 5965).
 pub(in crate::provider) fn complaint_class(word: &str) -> Class {
     match word.trim().to_ascii_lowercase().as_str() {
         "" | "abuse" => Class::Abuse,
@@ -156,8 +156,8 @@ pub(in crate::provider) fn complaint_class(word: &str) -> Class {
     }
 }
 
-/// The correlation id in the tags of a message. The tags may be an object, a list of names and
-/// values, or an object of lists.
+/// Returns the correlation id in the tags of a message. The tags may be an object, a list of names
+/// and values, or an object of lists.
 pub(in crate::provider) fn token_in(tags: Option<&Value>) -> String {
     const NAME: &str = "mailbatch_id";
     let found = match tags {
@@ -181,7 +181,7 @@ pub(in crate::provider) fn token_in(tags: Option<&Value>) -> String {
         .to_owned()
 }
 
-/// A Message-ID without angle brackets.
+/// Returns a Message-ID without angle brackets.
 pub(in crate::provider) fn bare(message_id: &str) -> String {
     message_id.trim().trim_matches(['<', '>']).to_owned()
 }

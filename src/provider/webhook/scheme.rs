@@ -1,4 +1,4 @@
-//! Signature schemes that several providers share, and constant-time comparison.
+//! Implements the signature schemes that several providers share, and constant-time comparison.
 
 use axum::http::HeaderMap;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -9,7 +9,7 @@ use ring::hmac;
 use super::{Refusal, TOLERANCE};
 use crate::secret::Secret;
 
-/// A header as text; fails if it is missing or empty.
+/// Returns a header as text. Fails if the header is missing or empty.
 pub(in crate::provider) fn header<'h>(
     headers: &'h HeaderMap,
     name: &'static str,
@@ -21,14 +21,14 @@ pub(in crate::provider) fn header<'h>(
         .ok_or(Refusal::Unsigned(name))
 }
 
-/// Refuses a time, in seconds since 1970, that is too far from the current time.
+/// Returns an error if a time, in seconds since 1970, is too far from the current time.
 pub(in crate::provider) fn fresh(seconds: &str, now: Timestamp) -> Result<(), Refusal> {
     let seconds: i64 = seconds.trim().parse().map_err(|_| Refusal::Wrong)?;
     let at = Timestamp::from_second(seconds).map_err(|_| Refusal::Wrong)?;
     within(at, now, TOLERANCE)
 }
 
-/// Refuses a time that is more than `past` ago, or more than [`TOLERANCE`] in the future.
+/// Returns an error if a time is more than `past` ago, or more than [`TOLERANCE`] in the future.
 pub(in crate::provider) fn within(
     at: Timestamp,
     now: Timestamp,
@@ -42,7 +42,7 @@ pub(in crate::provider) fn within(
     }
 }
 
-/// Verifies an HMAC-SHA256 over parts, in constant time.
+/// Checks in constant time that a tag is the HMAC-SHA256 over these parts.
 pub(in crate::provider) fn hmac_fits(
     key: &[u8],
     parts: &[&[u8]],
@@ -52,11 +52,12 @@ pub(in crate::provider) fn hmac_fits(
     hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
 }
 
-/// The most signatures of a request that are compared. Two are normal while a secret is replaced; a
-/// header could contain a thousand.
+/// The maximum number of signatures of a request that are compared. Two are normal while a secret
+/// is replaced, but a header could contain a thousand.
 const MOST_SIGNATURES: usize = 8;
 
-/// Verifies that one of the tags is the HMAC-SHA256 over parts. The HMAC is computed only once.
+/// Returns whether one of the tags is the HMAC-SHA256 over these parts. The HMAC is computed only
+/// once.
 pub(in crate::provider) fn any_hmac_fits(
     key: &[u8],
     parts: &[&[u8]],
@@ -70,13 +71,13 @@ pub(in crate::provider) fn any_hmac_fits(
     }
 }
 
-/// Whether two texts are equal, compared in constant time.
+/// Returns whether two texts are equal. The comparison takes constant time.
 pub(in crate::provider) fn equal(expected: &[u8], given: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
     hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
 }
 
-/// Decodes hexadecimal digits; `None` for any other text.
+/// Decodes hexadecimal digits. Returns `None` for any other text.
 pub(in crate::provider) fn from_hex(text: &str) -> Option<Vec<u8>> {
     HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()
 }
@@ -96,8 +97,8 @@ pub(in crate::provider) fn standard(
     };
     let [id, at, signatures] = names.map(|name| header(headers, name));
     let (id, at, signatures) = (id?, at?, signatures?);
-    let key =
-        standard_key(secret.expose()).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
+    let key = standard_key(secret.expose())
+        .ok_or(Refusal::Secret("of the form whsec_ followed by base64"))?;
     let given = signatures
         .split(' ')
         .filter_map(|entry| BASE64_STANDARD.decode(entry.strip_prefix("v1,")?).ok());
@@ -112,11 +113,11 @@ fn standard_key(secret: &str) -> Option<Vec<u8>> {
 
 /// Checks that a text can be a Standard Webhooks secret, which has 24 to 64 bytes.
 pub(in crate::provider) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
-    let key = standard_key(secret).ok_or("it is not whsec_ and base64")?;
+    let key = standard_key(secret).ok_or("it is not whsec_ followed by base64")?;
     if key.len() < 16 { Err("its key has fewer than 16 bytes, and can be guessed") } else { Ok(()) }
 }
 
-/// Checks that a secret used as it is has enough characters.
+/// Checks that a secret whose text is the key has enough characters.
 pub(in crate::provider) fn long_enough(secret: &str) -> Result<(), &'static str> {
     if secret.trim().len() < 8 {
         Err("it has fewer than 8 characters, and can be guessed")

@@ -1,4 +1,5 @@
-//! Shared by the tests of all readers: parses payloads and summarises each event in one line.
+//! Shared by the tests of all webhook readers: parses payloads and summarises each event in one
+//! line.
 
 use serde_json::Value;
 
@@ -12,13 +13,13 @@ pub(in crate::provider) fn read(kind: &str, payload: &Value) -> Vec<Event> {
     webhook(kind).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
-/// The events of a payload in an export, in the format of any provider.
+/// Returns the events of a payload in an export, in the format of any provider.
 pub(in crate::provider) fn exported(payload: &Value) -> Vec<Event> {
     recognise(payload).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
-/// A summary of the payload's only event: type, class, status, address, the provider's id, and
-/// whether it has the test's token.
+/// Returns a summary of the payload's only event: type, class, status, address, the provider's id,
+/// and whether it has the test's token.
 pub(in crate::provider) fn in_words(kind: &str, payload: &Value) -> String {
     let events = read(kind, payload);
     assert_eq!(events.len(), 1, "{payload}");

@@ -1,5 +1,5 @@
-//! Signatures from the tests of the providers' own libraries. Each verifies, and none verifies
-//! after one byte is changed.
+//! Contains signatures from the tests of the providers' own libraries. Each signature verifies, and
+//! none verifies after one byte is changed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -12,10 +12,10 @@ use crate::provider::ses::sns::certificate::Certificate;
 use crate::provider::table::webhook;
 use crate::secret::Secret;
 
-/// sendgrid/sendgrid-nodejs, packages/eventwebhook/src/eventwebhook.spec.js.
+/// Copied from sendgrid/sendgrid-nodejs, packages/eventwebhook/src/eventwebhook.spec.js.
 const SENDGRID: &str = include_str!("../../../tests/fixtures/webhooks/sendgrid.json");
-/// aws/aws-php-sns-message-validator, tests/FunctionalValidationsTest.php; the certificate with
-/// that of its issuer.
+/// Copied from aws/aws-php-sns-message-validator, tests/FunctionalValidationsTest.php. The
+/// certificate file also contains the issuer's certificate.
 const SNS: &str = include_str!("../../../tests/fixtures/webhooks/sns.json");
 const SNS_CERTIFICATE: &str = include_str!("../../../tests/fixtures/webhooks/sns.pem");
 
@@ -39,15 +39,16 @@ fn verify(
     webhook(kind).unwrap().verify.unwrap()(&Secret::new(secret), &headers(all), body, at(now))
 }
 
-/// The text with the byte at `place` replaced by another valid one.
+/// Returns the text with the byte at `place` replaced by another valid one.
 fn changed(text: &str, place: usize) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    // Hexadecimal digits may have either case.
+    // Hexadecimal digits have the same meaning in either case, so a change of case alone would
+    // change nothing.
     bytes[place] = if bytes[place].eq_ignore_ascii_case(&b'A') { b'B' } else { b'A' };
     String::from_utf8(bytes).unwrap()
 }
 
-/// Every position in a short text, and every seventh byte of a long one.
+/// Returns every position in a short text, and every seventh position in a long one.
 fn places(text: &str) -> impl Iterator<Item = usize> {
     let step = if text.len() > 200 { 7 } else { 1 };
     let ascii: Vec<usize> =
@@ -113,7 +114,8 @@ fn sendgrids_vectors_verify_and_with_one_byte_changed_they_do_not() {
     }
 }
 
-/// svix/svix-webhooks, python/tests/test_webhooks.py and its siblings.
+/// The test vector is from svix/svix-webhooks, python/tests/test_webhooks.py and the tests of its
+/// other languages.
 #[test]
 fn svixs_vector_verifies_and_with_one_byte_changed_it_does_not() {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -250,12 +252,13 @@ fn the_vectors_of_snss_validator_verify_and_with_one_byte_changed_they_do_not() 
     }
 }
 
-/// Mailgun's documented scheme. Mailgun publishes no example signature, so this one was computed by
-/// an independent implementation of HMAC.
+/// Verifies signatures of Mailgun's documented scheme. Mailgun publishes no example, so this
+/// signature was computed by an independent implementation of HMAC.
 #[test]
 fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_byte_changed_they_do_not() {
-    // printf %s 1534108637651869375b9df3c98fc15c4889b102119add1235c38fc92824 | openssl dgst -sha256
-    // -hmac TEST_WEBHOOK_SIGNING_KEY
+    // The signature was computed by: printf %s
+    // 1534108637651869375b9df3c98fc15c4889b102119add1235c38fc92824 | openssl dgst -sha256 -hmac
+    // TEST_WEBHOOK_SIGNING_KEY
     let body = |token: &str, signature: &str| {
         format!(
             r#"{{"signature":{{"timestamp":"1534108637","token":"{token}","signature":"{signature}"}},"event-data":{{"event":"opened"}}}}"#
@@ -293,7 +296,8 @@ fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_byte_changed_they_d
         );
     }
 
-    // printf %s '1534108637.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_abc
+    // The signature was computed by: printf %s '1534108637.{"id":"evt_1"}' | openssl dgst -sha256
+    // -hmac whsec_abc
     const DRIN: &str =
         "t=1534108637,v1=d2029a13ae0b5b4aa1908e33946f2cf029cd5ff74d7f8ccb1037a4ef7c9413e3";
     let check = |header: &str, body: &str, now| {
@@ -307,7 +311,8 @@ fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_byte_changed_they_d
     );
     assert!(matches!(check(DRIN, r#"{"id":"evt_1"}"#, 1_534_112_237), Err(Refusal::Stale(..))));
 
-    // printf %s '{"event_type":"opened"}' | openssl dgst -sha256 -hmac shared
+    // The signature was computed by: printf %s '{"event_type":"opened"}' | openssl dgst -sha256
+    // -hmac shared
     const EMITLO: &str = "sha256=bba4d8e9388b29f4b93563cd0691c991a84e9ff8e3779ede68220eddec3be738";
     let check = |header: &str, body: &str| {
         verify("emitlo", "shared", &[("x-emitlo-signature", header)], body.as_bytes(), 0)
@@ -325,7 +330,7 @@ fn postmarks_credentials_are_compared_whole() {
     let check = |secret: &str, given: &str| {
         verify("postmark", secret, &[("authorization", given)], b"{}", 0)
     };
-    // printf user:password | base64
+    // The credentials were encoded by: printf user:password | base64
     assert_eq!(check("user:password", "Basic dXNlcjpwYXNzd29yZA=="), Ok(()));
     assert_eq!(check("user:password", "basic dXNlcjpwYXNzd29yZA=="), Ok(()));
     for wrong in [

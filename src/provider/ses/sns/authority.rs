@@ -1,9 +1,9 @@
-//! Checks that a certificate of SNS leads to a root of Amazon's certificate authority, by a chain
-//! that is valid at the time of the message.
+//! Checks that a chain of certificates, valid at the time of the message, leads from an SNS
+//! certificate to a root of Amazon's certificate authority.
 //!
 //! SNS serves its certificate without the issuer's certificate. The issuers that Amazon has used
-//! since 2022 are included here. A later issuer is fetched from the address in the certificate, and
-//! trusted because a root signed it.
+//! since 2022 are included here. A later issuer's certificate is fetched from the address in the
+//! SNS certificate, and trusted only if a root signed it.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,16 +21,16 @@ use super::certificate::Certificate;
 /// 2030.
 const ISSUERS: &[u8] = include_bytes!("amazon.pem");
 
-/// Why a certificate is not trusted as one of SNS.
+/// The reason why a certificate is not trusted as one of SNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// No known root of Amazon signed it. The certificate of its issuer may be missing.
+    /// No known Amazon root signed the certificate. The issuer's certificate may be missing.
     UnknownIssuer,
-    /// It was not valid when the message was published.
+    /// The certificate was not valid when the message was published.
     NotAtThisTime,
-    /// It is issued to a name under which SNS does not sign in the topic's region.
+    /// The certificate is issued to a name with which SNS does not sign in the topic's region.
     OtherName,
-    /// It cannot be parsed, or violates another rule of RFC 5280.
+    /// The certificate cannot be parsed, or violates another rule of RFC 5280.
     Unusable,
 }
 
@@ -52,8 +52,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Amazon's authority: its roots among those that Mozilla trusts, and roots with the same names
-    /// in this machine's trust store, which may be newer.
+    /// Returns Amazon's authority. It contains Amazon's roots among those that Mozilla trusts, and
+    /// roots with the same names in this machine's trust store, which may be newer.
     pub fn amazon() -> Self {
         let mut native = RootCertStore::empty();
         native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -62,8 +62,8 @@ impl Authority {
         Self { roots, issuers: CertificateDer::pem_slice_iter(ISSUERS).flatten().collect() }
     }
 
-    /// Checks that a chain valid at `at` leads from a certificate issued to one of `names` to a
-    /// root.
+    /// Checks that the certificate is issued to one of `names`, and that a chain valid at the time
+    /// `at` leads from it to a root.
     pub(super) fn check(
         &self,
         certificate: &Certificate,
@@ -98,7 +98,7 @@ fn distrust(error: rustls::Error) -> Distrust {
     }
 }
 
-/// Whether a root is one of those listed at <https://www.amazontrust.com/repository/>.
+/// Returns whether a root is one of those listed at <https://www.amazontrust.com/repository/>.
 fn is_amazons(root: &TrustAnchor<'_>) -> bool {
     let subject = root.subject.as_ref();
     match (attribute(subject, ORGANISATION), attribute(subject, COMMON_NAME)) {
@@ -116,7 +116,8 @@ fn is_amazons(root: &TrustAnchor<'_>) -> bool {
 const COMMON_NAME: u8 = 3;
 const ORGANISATION: u8 = 10;
 
-/// The value of an attribute in a distinguished name, a text of fewer than 128 bytes.
+/// Returns the value of an attribute in a distinguished name. The value must be a text of fewer
+/// than 128 bytes.
 fn attribute(name: &[u8], which: u8) -> Option<&[u8]> {
     let at = memchr::memmem::find(name, &[0x06, 0x03, 0x55, 0x04, which])? + 5;
     let length = usize::from(*name.get(at + 1)?);
@@ -156,7 +157,7 @@ mod tests {
             ),
             Err(Distrust::OtherName)
         );
-        // For an unknown issuer, its certificate is needed.
+        // Without the known issuers, the check needs the issuer's certificate.
         let bare = Authority { issuers: Vec::new(), ..Authority::amazon() };
         assert_eq!(
             bare.check(&real, &name, at("2026-03-06T20:00:26Z")),

@@ -1,21 +1,21 @@
-//! The certificate with which SNS signs (RFC 5280 section 4.1): its RSA key and the address of its
-//! issuer's certificate.
+//! Parses the certificate with which SNS signs (RFC 5280 section 4.1): its RSA key and the address
+//! of its issuer's certificate.
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
-/// A parsed certificate, not yet trusted, with the other certificates of its file.
+/// A parsed certificate that is not trusted yet, with the other certificates of its file.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// The signing certificate first.
+    /// The certificates in the file. The first one signs messages.
     chain: Vec<CertificateDer<'static>>,
     /// The RSAPublicKey of RFC 8017 appendix A.1.1, in DER.
     public_key: Vec<u8>,
     issuer_url: Option<Url>,
 }
 
-/// The most certificates read from a file.
+/// The maximum number of certificates read from a file.
 const LONGEST_CHAIN: usize = 6;
 
 const SEQUENCE: u8 = 0x30;
@@ -37,7 +37,7 @@ const ISSUERS: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 struct Der<'d>(&'d [u8]);
 
 impl<'d> Der<'d> {
-    /// The next value: its tag and its content.
+    /// Returns the next value: its tag and its content.
     fn any(&mut self) -> Option<(u8, &'d [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
@@ -60,7 +60,7 @@ impl<'d> Der<'d> {
 }
 
 impl Certificate {
-    /// Parses a PEM file whose first certificate is the signing one. The error says what is wrong.
+    /// Parses a PEM file whose first certificate signs messages. The error says what is wrong.
     pub fn parse(pem: &[u8]) -> Result<Self, &'static str> {
         let chain = CertificateDer::pem_slice_iter(pem)
             .take(LONGEST_CHAIN)
@@ -74,23 +74,25 @@ impl Certificate {
         Ok(Self { chain, public_key, issuer_url })
     }
 
-    /// The RSA key in DER.
+    /// Returns the RSA key in DER.
     pub(super) fn public_key(&self) -> &[u8] {
         &self.public_key
     }
 
-    /// The certificate, and the certificates that lead from it to a root.
+    /// Returns the certificate, and the certificates that lead from it to a root.
     pub(super) fn chain(&self) -> (&CertificateDer<'static>, &[CertificateDer<'static>]) {
         // `parse` requires at least one certificate.
         self.chain.split_first().expect("a certificate is read from a file that holds one")
     }
 
-    /// The address of the next issuer's certificate, if it belongs to Amazon's authority.
+    /// Returns the address of the next issuer's certificate, if the address belongs to Amazon's
+    /// authority.
     pub fn issuer_url(&self) -> Option<&Url> {
         self.issuer_url.as_ref()
     }
 
-    /// Adds the issuer's certificate, in DER or PEM. `None` if the bytes are not a certificate.
+    /// Adds the issuer's certificate, in DER or PEM. Returns `None` if the bytes are not a
+    /// certificate.
     #[must_use]
     pub fn with_issuer(&self, bytes: &[u8]) -> Option<Self> {
         let der = if bytes.first() == Some(&SEQUENCE) {
@@ -110,8 +112,8 @@ impl Certificate {
 fn read(der: &[u8]) -> Option<(Vec<u8>, Option<Url>)> {
     let whole = Der(der).expect(SEQUENCE)?;
     let mut tbs = Der(Der(whole).expect(SEQUENCE)?);
-    // The version is optional. The chain check reads the serial number, algorithm, issuer, validity
-    // and subject.
+    // The version is optional. The check of the chain reads the serial number, algorithm, issuer,
+    // validity and subject, so they are skipped here.
     if tbs.any()?.0 == VERSION {
         tbs.any()?;
     }
@@ -133,7 +135,7 @@ fn read(der: &[u8]) -> Option<(Vec<u8>, Option<Url>)> {
     Some((public_key.to_vec(), issuer_url))
 }
 
-/// The address of the issuer's certificate (RFC 5280 section 4.2.2.1).
+/// Returns the address of the issuer's certificate (RFC 5280 section 4.2.2.1).
 fn issuer_of(extensions: &[u8]) -> Option<Url> {
     let mut list = Der(Der(extensions).expect(SEQUENCE)?);
     while let Some(extension) = list.expect(SEQUENCE) {
@@ -159,8 +161,9 @@ fn issuer_of(extensions: &[u8]) -> Option<Url> {
     None
 }
 
-/// Accepts an address at which Amazon's authority publishes certificates. It is plain HTTP, as RFC
-/// 5280 specifies; a certificate from there is trusted only if the chain through it is valid.
+/// Parses an address, and returns it if Amazon's authority publishes certificates there. The
+/// address uses plain HTTP, as RFC 5280 specifies. A certificate from there is trusted only if the
+/// chain through it is valid.
 fn of_authority(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let place = url.host_str()?.strip_prefix("crt.")?.strip_suffix(".amazontrust.com")?;
@@ -196,7 +199,7 @@ mod tests {
             changed[place] ^= 0xff;
             let _ = read(&changed);
         }
-        // SNS signs only with RSA keys.
+        // SNS signs only with RSA keys, so a certificate with another key is refused.
         let key = rcgen::KeyPair::generate().unwrap();
         let other = rcgen::CertificateParams::new(vec!["sns.amazonaws.com".to_owned()])
             .unwrap()

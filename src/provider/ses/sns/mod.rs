@@ -1,4 +1,4 @@
-//! The envelope in which Amazon SNS delivers a message, and its signature.
+//! Reads the envelope in which Amazon SNS delivers a message, and verifies its signature.
 //!
 //! Documentation: <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>.
 //! Anyone can make SNS sign a message from their own topic, so the topic must be the configured
@@ -30,7 +30,7 @@ use self::certificate::Certificate;
 use crate::provider::webhook::Refusal;
 use crate::provider::webhook::scheme::within;
 
-/// The largest age of a notification. SNS repeats a delivery for up to an hour, with the original
+/// The maximum age of a notification. SNS repeats a delivery for up to an hour, with the original
 /// time of publication.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(65);
 
@@ -38,17 +38,17 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(65);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Notification,
-    /// The topic asks for permission to deliver here. The address in the envelope must be
-    /// requested.
+    /// SNS asks for permission to deliver messages of the topic here. A request to the address in
+    /// the envelope grants it.
     SubscriptionConfirmation,
     UnsubscribeConfirmation,
 }
 
-/// A message of SNS before its signature is verified.
+/// A message of SNS whose signature is not verified yet.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub purpose: Purpose,
-    /// The message's id, equal in each of its deliveries.
+    /// The message's id. Repeated deliveries have the same id.
     pub id: String,
     /// The ARN of the topic.
     pub topic: String,
@@ -68,7 +68,7 @@ impl Envelope {
             "UnsubscribeConfirmation" => Purpose::UnsubscribeConfirmation,
             _ => {
                 return Err(
-                    "the body is not a message of SNS; turn raw message delivery off".to_owned()
+                    "the body is not a message of SNS; turn off raw message delivery for the subscription".to_owned()
                 );
             }
         };
@@ -82,13 +82,13 @@ impl Envelope {
         })
     }
 
-    /// The time of publication.
+    /// Returns the time of publication.
     pub fn time(&self) -> Option<Timestamp> {
         self.fields.get("Timestamp").parse().ok()
     }
 
-    /// The address of the certificate: a file at the top level, as AWS uses, without parts that
-    /// could give one file several addresses.
+    /// Returns the address of the certificate. It must be a file at the top level, as AWS uses, and
+    /// must not contain parts that could give one file several addresses.
     pub fn certificate_url(&self) -> Result<Url, Refusal> {
         let url = Some(self.fields.get("SigningCertURL"))
             .filter(|url| !url.is_empty())
@@ -113,7 +113,7 @@ impl Envelope {
         Err(Refusal::Foreign("SigningCertURL is not the address of a certificate".to_owned()))
     }
 
-    /// The address that confirms the subscription.
+    /// Returns the address that confirms the subscription.
     pub fn subscribe_url(&self) -> Result<Url, Refusal> {
         let foreign = |why: &str| Refusal::Foreign(format!("SubscribeURL {why}"));
         let url = self
@@ -177,22 +177,22 @@ impl Envelope {
             .filter(|bytes| !bytes.is_empty())
             .ok_or(Refusal::Unsigned("Signature"))?;
         let key = UnparsedPublicKey::new(how, certificate.public_key());
-        // The documentation is inconsistent on whether the signature of an UnsubscribeConfirmation
-        // covers the token.
+        // The documentation contradicts itself on whether the signature of an
+        // UnsubscribeConfirmation covers the token, so both texts are tried.
         let fits = self.signed().iter().any(|text| key.verify(text.as_bytes(), &signature).is_ok());
         if !fits {
             return Err(Refusal::Foreign("the signature does not match the message".to_owned()));
         }
         if self.topic != topic {
             return Err(Refusal::Foreign(format!(
-                "it comes from the topic {}, but webhook_topic is another one",
+                "the message comes from the topic {}, but webhook_topic is another one",
                 self.topic
             )));
         }
         within(at, now, PATIENCE)
     }
 
-    /// The texts that the signature may cover.
+    /// Returns the texts that the signature may cover.
     fn signed(&self) -> Vec<String> {
         let of = |names: &[&str]| {
             let present = names.iter().filter_map(|name| Some((name, self.fields.0.get(*name)?)));
@@ -227,7 +227,7 @@ impl Envelope {
     }
 }
 
-/// The fields of an envelope that are used, if they are texts.
+/// The fields of an envelope that are used and are texts.
 #[derive(Clone, Debug, Default)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -247,7 +247,7 @@ impl Fields {
         "Type",
     ];
 
-    /// The text of a field; empty if it is missing.
+    /// Returns the text of a field; empty if the field is missing.
     fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
@@ -277,7 +277,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 continue;
             };
             let raw = map.next_value::<&RawValue>()?.get();
-            // With a duplicate field, it is unclear which one was signed.
+            // If a field occurs twice, it is unclear which one the signature covers.
             if fields.0.contains_key(name) {
                 return Err(A::Error::custom(format_args!("{name} occurs twice")));
             }
@@ -289,8 +289,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// The region in a topic's ARN, `arn:aws:sns:REGION:ACCOUNT:NAME`; `None` if the text is not such
-/// an ARN.
+/// Returns the region in a topic's ARN, `arn:aws:sns:REGION:ACCOUNT:NAME`. Returns `None` if the
+/// text is not such an ARN.
 pub(crate) fn region_of(topic: &str) -> Option<&str> {
     let mut parts = topic.splitn(6, ':');
     let (arn, partition, service, region) =
@@ -300,7 +300,7 @@ pub(crate) fn region_of(topic: &str) -> Option<&str> {
         && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let is_account = !account.is_empty() && account.bytes().all(|b| b.is_ascii_digit());
     let is_partition = partition == "aws" || partition.starts_with("aws-");
-    // China is a separate partition, and no other partition has its regions.
+    // The regions of China belong to the partition `aws-cn`, and no other region does.
     let fits = (partition == "aws-cn") == region.starts_with("cn-");
     (arn == "arn"
         && is_partition
@@ -312,13 +312,13 @@ pub(crate) fn region_of(topic: &str) -> Option<&str> {
         .then_some(region)
 }
 
-/// The domain suffix of a region's hosts.
+/// Returns the domain suffix of a region's hosts.
 fn suffix(region: &str) -> &'static str {
     if region.starts_with("cn-") { ".amazonaws.com.cn" } else { ".amazonaws.com" }
 }
 
-/// The names to which a signing certificate of a region may be issued. Most regions share one name.
-/// Opt-in regions, China and the government regions have separate names.
+/// Returns the names to which a signing certificate of a region may be issued. Most regions share
+/// one name. Opt-in regions, China and the government regions have separate names.
 fn signers(region: &str) -> Vec<String> {
     let suffix = suffix(region);
     let mut names = vec![
@@ -328,7 +328,7 @@ fn signers(region: &str) -> Vec<String> {
         format!("sns-{region}{suffix}"),
     ];
     if region.starts_with("us-gov-") {
-        // Both government regions sign under one region's name.
+        // The certificates of both government regions contain the name of one of them.
         names.push(format!("sns-us-gov-west-1{suffix}"));
     }
     names
