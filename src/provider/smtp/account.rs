@@ -1,5 +1,5 @@
-//! Checks whether a relay would accept mail: connect, TLS, EHLO, AUTH and QUIT. No transaction is
-//! started.
+//! Checks whether a relay would accept mail: it connects, starts TLS, sends EHLO, AUTH and QUIT,
+//! and starts no transaction.
 
 use super::extensions::Extensions;
 use super::pipelining::{Mode, Stage, WORTHWHILE};
@@ -47,17 +47,17 @@ fn pipelining(settings: &Settings, session: &Session) -> String {
     let behind = match (settings.pipelining, relay.behind.stage(), relay.known) {
         _ if !session.extensions.pipelining => "the server does not announce it: one command at a time".to_owned(),
         (Mode::Off, ..) => "one command at a time".to_owned(),
-        (Mode::Envelope, ..) => "MAIL, RCPT and DATA together, nothing behind the final dot".to_owned(),
+        (Mode::Envelope, ..) => "MAIL, RCPT and DATA together, nothing right after the final dot".to_owned(),
         (Mode::Full, _, Some(known)) => {
-            format!("the next envelope behind the final dot, which {} is known not to accept: {}", known.name, known.does)
+            format!("the next envelope right after the final dot, which {} is known not to accept: {}", known.name, known.does)
         }
-        (Mode::Full, ..) => "the next envelope behind the final dot, without a trial".to_owned(),
-        (Mode::Auto, _, Some(known)) => format!("nothing behind the final dot, because this is {}: {}", known.name, known.does),
-        (Mode::Auto, Stage::Takes, _) => "the next envelope behind the final dot, which the server has accepted before".to_owned(),
+        (Mode::Full, ..) => "the next envelope right after the final dot, without a trial".to_owned(),
+        (Mode::Auto, _, Some(known)) => format!("nothing right after the final dot, because this is {}: {}", known.name, known.does),
+        (Mode::Auto, Stage::Takes, _) => "the next envelope right after the final dot, which the server has accepted before".to_owned(),
         (Mode::Auto, Stage::Refuses, _) => {
-            "nothing behind the final dot: an earlier trial failed or was not finished; pipelining = \"full\" ignores that".to_owned()
+            "nothing right after the final dot: an earlier trial failed or was not finished; pipelining = \"full\" ignores that".to_owned()
         }
-        (Mode::Auto, ..) => format!("nothing behind the final dot before a trial, which needs at least {WORTHWHILE} remaining recipients"),
+        (Mode::Auto, ..) => format!("nothing right after the final dot before a trial, which needs at least {WORTHWHILE} remaining recipients"),
     };
     let chunks = match settings.window {
         1 => "",

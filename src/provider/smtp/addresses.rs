@@ -1,8 +1,7 @@
-//! The order in which the addresses of a relay's name are tried (RFC 8305).
+//! Decides in which order to try the addresses of a relay's name (RFC 8305).
 //!
-//! The rules: an address that does not answer delays the others only for a moment. Each attempt has
-//! the full time limit. An address that was slow or failed is tried last for a while, but never
-//! left out.
+//! An address that does not answer delays the others only for a moment. Each attempt has the full
+//! time limit. An address that was slow or failed is tried last for a while, but never left out.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,19 +13,18 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long to wait for an attempt before the next address is tried in parallel (RFC 8305 section
-/// 5).
+/// The wait for an attempt before the next address is tried in parallel (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// How long an address that failed, or lost to a later one, is tried after the others.
+/// The time for which an address is tried after the others, because it failed or a later address
+/// connected first.
 const AVOIDED_FOR: Duration = Duration::from_secs(600);
 
-/// What earlier connections of this process found out about the addresses.
+/// Knowledge about the relay's addresses from earlier connections of this process.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     avoided: Mutex<HashMap<IpAddr, Instant>>,
-    /// Whether a server has sent a greeting on a plain connection, or is known not to require TLS
-    /// first.
+    /// Whether a server has sent a greeting without TLS, or is known not to require TLS first.
     have_greeted: AtomicBool,
 }
 
@@ -34,8 +32,8 @@ pub(super) struct Addresses {
 pub(super) type Failed = Vec<(SocketAddr, String)>;
 
 impl Addresses {
-    /// The order in which to try the addresses: the two families alternate, starting with that of
-    /// the first address. Avoided addresses are last.
+    /// Returns the order in which to try the addresses. The two address families alternate,
+    /// starting with the family of the first address. Addresses to avoid are last.
     pub(super) fn order(&self, found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         let now = Instant::now();
         let avoided = self.avoided();
@@ -45,29 +43,30 @@ impl Addresses {
         first.into_iter().chain(last).collect()
     }
 
-    /// Whether the servers are known to start without TLS.
+    /// Returns whether the servers are known to start without TLS.
     pub(super) fn have_greeted(&self) -> bool {
         self.have_greeted.load(Ordering::Relaxed)
     }
 
-    /// Records that a server has sent its greeting in clear text.
+    /// Records that a server has sent its greeting without TLS.
     pub(super) fn greeted(&self) {
         self.have_greeted.store(true, Ordering::Relaxed);
     }
 
-    /// Tries this address after the others for a while.
+    /// Records that this address is tried after the others for a while.
     pub(super) fn avoid(&self, address: SocketAddr) {
         self.avoided().insert(address.ip(), Instant::now() + AVOIDED_FOR);
     }
 
     fn avoided(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        // Entries are inserted and removed at once, so a poisoned lock's value is consistent.
+        // Entries are inserted and removed in one step, so the value is usable even if the lock is
+        // poisoned.
         self.avoided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects to one of the addresses. Each attempt begins a moment after the previous one, or as
-    /// soon as that has failed, and has the time `limit`. Every address tried is removed from
-    /// `left`.
+    /// soon as the previous one has failed, and has the time limit `limit`. Every address that is
+    /// tried is removed from `left`.
     pub(super) async fn connect<T, F>(
         &self,
         left: &mut Vec<SocketAddr>,
@@ -123,7 +122,7 @@ impl Addresses {
     }
 }
 
-/// Alternates the families, each in its original order, without duplicates.
+/// Alternates the address families, each in its original order, without duplicates.
 fn interleaved(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for address in found {
@@ -145,7 +144,7 @@ fn interleaved(found: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// The errors of all attempts, in one line.
+/// Returns the errors of all attempts in one line.
 pub(super) fn in_words(failed: &Failed) -> String {
     match failed.as_slice() {
         [] => "the name has no address".to_owned(),
@@ -170,8 +169,7 @@ mod tests {
         texts.iter().map(|text| address(text)).collect()
     }
 
-    /// An attempt that is never answered, that is refused at once, or that succeeds after this many
-    /// milliseconds.
+    /// An attempt that is never answered (`None`), or succeeds after this many milliseconds.
     async fn attempt(address: SocketAddr, after: Option<u64>) -> io::Result<SocketAddr> {
         match after {
             None => std::future::pending().await,
@@ -204,7 +202,7 @@ mod tests {
             book.order(addresses(&["127.0.0.2", "127.0.0.1"])),
             addresses(&["127.0.0.1", "127.0.0.2"])
         );
-        // The second time, the dead address causes no delay.
+        // At the second connection, the dead address causes no delay.
         let begun = Instant::now();
         let mut left = book.order(addresses(&["127.0.0.2", "127.0.0.1"]));
         book.connect(&mut left, limit, alive).await.unwrap();

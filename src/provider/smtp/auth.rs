@@ -1,4 +1,4 @@
-//! AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and XOAUTH2.
+//! Logs in with AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN or XOAUTH2.
 //!
 //! If a reply of the server repeats the secret, the secret is removed before the reply is shown.
 
@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub(super) enum Mechanism {
     Plain,
     Login,
-    /// The password is a bearer token.
+    /// XOAUTH2, where the password is a bearer token.
     XOAuth2,
 }
 
@@ -26,7 +26,7 @@ impl Mechanism {
     pub(super) const WORDS: [(&'static str, Self); 3] =
         [("plain", Self::Plain), ("login", Self::Login), ("xoauth2", Self::XOAuth2)];
 
-    /// The name as a server announces it.
+    /// Returns the name as a server announces it.
     pub(super) fn keyword(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -35,7 +35,7 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism to use: the configured one, else PLAIN, else LOGIN. XOAUTH2 must be
+    /// Returns the mechanism to use: the configured one, else PLAIN, else LOGIN. XOAUTH2 must be
     /// configured, because a password does not show whether it is a token.
     pub(super) fn choose(asked: Option<Self>, offered: &Extensions) -> Option<Self> {
         let is_offered =
@@ -47,7 +47,7 @@ impl Mechanism {
     }
 }
 
-/// A user with a password.
+/// A user name with a password.
 #[derive(Clone, Debug)]
 pub(super) struct Credentials {
     pub(super) user: String,
@@ -55,7 +55,7 @@ pub(super) struct Credentials {
     pub(super) password: Renewable,
 }
 
-/// Whether an answer refuses the password, rather than the mechanism or the command.
+/// Returns whether a reply refuses the password, and not the mechanism or the command.
 pub(super) fn refuses_password(answer: &Answer) -> bool {
     answer.class() == 5 && !matches!(answer.code, 500..=504 | 534 | 538)
 }
@@ -96,7 +96,7 @@ pub(super) async fn authenticate(
     let mut is_cancelled = false;
     while answer.code == 334 && !is_cancelled {
         // XOAUTH2 sends its error in a challenge, and the refusal only after an empty response. Any
-        // other unexpected challenge is answered the same way, once.
+        // other unexpected challenge also gets an empty response, once.
         let response = responses.pop();
         is_cancelled = response.is_none();
         answer = exchange(connection, &response.unwrap_or_default(), &secrets).await?;

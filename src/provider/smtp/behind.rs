@@ -1,4 +1,5 @@
-//! Decides when the next envelope is sent right behind the final dot, and learns from the result.
+//! Decides when to send the next message's envelope (MAIL, RCPT, DATA) right after a final dot, and
+//! learns from the result.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use super::trial::Trial;
 use crate::provider::{Job, Verdict};
 
 impl<'a> HandOver<'a> {
-    /// The job whose envelope is sent together with the current message, if that is allowed.
+    /// Returns the job whose envelope may be sent together with the current message, if there is
+    /// one.
     pub(super) async fn next_behind(&mut self, session: &mut Session) -> Option<&'a Job> {
         match self.smtp.settings.pipelining {
             Mode::Full => self.ahead(session),
@@ -19,7 +21,7 @@ impl<'a> HandOver<'a> {
                 Stage::Takes => self.ahead(session),
                 Stage::UnderWay | Stage::Refuses => None,
                 // The connection must have carried a message before, so that the trial tests
-                // nothing else about the server.
+                // nothing else.
                 Stage::Untried | Stage::Begun
                     if session.transactions == 0 || self.wire.left() < WORTHWHILE =>
                 {
@@ -33,14 +35,14 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Reserves the trial for this connection, and records it before it starts.
+    /// Reserves the trial for this connection, and records the trial before it starts.
     async fn begin_trial(&self, session: &mut Session) -> bool {
         let relay = &session.relay;
         let Some(before) = relay.behind.take() else { return false };
         let place = self.smtp.settings.place();
         let relays = &self.smtp.relays;
         if before == Stage::Untried && !relays.record_trial(&place, relay).await {
-            // Another process runs the trial, or it cannot be recorded.
+            // Another process runs the trial, or the trial cannot be recorded.
             relay.behind.failed();
             return false;
         }
@@ -48,8 +50,8 @@ impl<'a> HandOver<'a> {
         true
     }
 
-    /// Learns from the result of a message that had an envelope behind it, or whose envelope was
-    /// behind another message's final dot.
+    /// Learns from the result of a message that had an envelope sent right after its final dot, or
+    /// whose own envelope was sent that way.
     pub(super) async fn learn_behind(
         &self,
         session: &mut Session,

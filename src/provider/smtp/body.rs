@@ -1,9 +1,9 @@
-//! Encodes a message for the wire. Lines end in CRLF. After DATA a leading dot is doubled and a
-//! lone dot ends the message (RFC 5321 section 4.5.2). After BDAT (RFC 3030) the number of bytes
-//! ends it.
+//! Encodes a message for transmission. Lines end in CRLF.
 //!
-//! No content can end the message early, and both ways deliver the same bytes. A bare CR or LF,
-//! which some servers accept as a line end, becomes CRLF.
+//! After DATA, a leading dot is doubled and a lone dot ends the message (RFC 5321 section 4.5.2).
+//! After BDAT (RFC 3030), the number of bytes ends the message. No content can end the message
+//! early, and both ways deliver the same bytes. A bare CR or LF, which some servers accept as a
+//! line end, becomes CRLF.
 
 /// Appends `message` and the final dot to `out`.
 pub(crate) fn append(out: &mut Vec<u8>, message: &[u8]) {
@@ -18,7 +18,7 @@ pub(crate) fn append(out: &mut Vec<u8>, message: &[u8]) {
     out.extend_from_slice(b".\r\n");
 }
 
-/// Appends `message` as its first and last chunk, preceded by the BDAT command.
+/// Appends the BDAT command and `message` as the only chunk.
 pub(crate) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
     let bytes: usize = lines(message).map(|line| line.len() + 2).sum();
     out.extend_from_slice(format!("BDAT {bytes} LAST\r\n").as_bytes());
@@ -29,7 +29,7 @@ pub(crate) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
     }
 }
 
-/// The lines of a message. A CRLF, a bare CR or a bare LF ends a line.
+/// Returns the lines of a message. A CRLF, a bare CR or a bare LF ends a line.
 fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = message;
     std::iter::from_fn(move || {

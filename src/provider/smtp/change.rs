@@ -1,11 +1,11 @@
 //! Decides whether to try another connection after a temporary refusal on a connection that has
-//! accepted mail. Some servers limit the messages per connection. They report this in various
-//! texts, at any step, and leave the connection open.
+//! accepted mail.
 //!
-//! The rules: a text that is known to mean this decides ([`super::classify::is_spent`]). For any
-//! other text, one message tries another connection, and the result applies to all connections. The
-//! refusal does not count as an attempt of the message, nor do equal refusals of other messages
-//! during the trial.
+//! Some servers limit the messages per connection. They report the limit in various texts, at any
+//! step, and leave the connection open. A text that is known to mean this decides
+//! ([`super::classify::is_spent`]). For any other text, one message tries another connection, and
+//! the result applies to all connections. The refusal does not count as an attempt of the message.
+//! Neither do equal refusals of other messages during the trial.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::step::Step;
 use crate::provider::Job;
 use crate::replies;
 
-/// How to continue after a refusal.
+/// The next step after a refusal.
 pub(super) enum After {
     /// Send the message over another connection.
     Change(Change),
@@ -26,8 +26,8 @@ pub(super) enum After {
     Nothing,
 }
 
-/// A message that is sent over another connection because of a refusal. If it is dropped without a
-/// result, another message can repeat the trial.
+/// A message that is sent over another connection because of a refusal. If this value is dropped
+/// without a result, another message can repeat the trial.
 #[derive(Debug)]
 pub(super) struct Change {
     relay: Arc<Relay>,
@@ -36,7 +36,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Decides how to continue after a refusal on a connection that has accepted mail.
+    /// Decides the next step after a refusal on a connection that has accepted mail.
     pub(super) fn after(relay: &Arc<Relay>, step: Step, answer: &Answer, job: &Job) -> After {
         if !may_be_spent(step, answer) {
             return After::Nothing;
@@ -51,8 +51,8 @@ impl Change {
         }
     }
 
-    /// Records the server's answer on the other connection. `refused` is the refusal, if it was
-    /// one.
+    /// Records the server's reply on the other connection. `refused` is the refusal, if the reply
+    /// was one.
     pub(super) fn ended(mut self, refused: Option<&(Step, Answer)>, job: &Job) {
         let is_same = refused.is_some_and(|(step, answer)| sign(*step, answer, job) == self.sign);
         self.result = Some(if is_same { Known::DoesNotHelp } else { Known::Helps });

@@ -1,9 +1,9 @@
-//! What is known about one relay's refusals after which another connection was tried.
+//! Stores for one relay after which refusals another connection helped.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The most different refusals that are remembered; a server has only a few.
+/// The maximum number of different refusals that are stored. A server has only a few.
 const MOST: usize = 64;
 
 /// Whether another connection helps after a refusal.
@@ -15,18 +15,18 @@ pub(super) enum Known {
     DoesNotHelp,
 }
 
-/// The known refusals of one relay, by their text without the variable parts.
+/// The stored refusals of one relay, by their text without the variable parts.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Mutex<HashMap<String, Known>>);
 
 impl Changes {
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        // Each change is one step, so a poisoned lock's value is consistent.
+        // Each change is one step, so the value is usable even if the lock is poisoned.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was known about this refusal. The message is to use another connection if the result is
-    /// `None` (which starts a trial) or `Helps`.
+    /// Returns what was known about this refusal. `None` starts a trial. With `None` or `Helps`,
+    /// the message must use another connection.
     pub(super) fn begin(&self, sign: &str) -> Option<Known> {
         let mut known = self.known();
         let before = known.get(sign).copied();

@@ -1,10 +1,10 @@
 //! Decides what a refusal means for the recipient and for the provider. [`crate::replies`]
 //! interprets its text.
 //!
-//! The rules: the first digit of the code decides whether a refusal is temporary or permanent, and
-//! the meaning decides the cause. If the code and the enhanced code disagree, no address is
+//! The first digit of the code decides whether a refusal is temporary or permanent, and the meaning
+//! of the text decides the cause. If the code and the enhanced code disagree, no address is
 //! suppressed. Policy and reputation refusals never suppress an address. A refusal that certainly
-//! concerns the provider stops it at once and is never charged to a recipient.
+//! concerns the provider stops the provider at once and is never charged to a recipient.
 
 use super::reply::{Answer, Enhanced};
 use super::sender::names_our_sender;
@@ -13,7 +13,8 @@ use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
-/// The verdict and the provider's health after a 4yz or 5yz answer to a step of a transaction.
+/// Returns the verdict and the provider's health after a 4yz or 5yz reply to a step of a
+/// transaction.
 pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
@@ -24,8 +25,8 @@ pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
         return (blameless(&refusal), health);
     }
     // A server that refuses MAIL would refuse it for every recipient. The refusal is therefore
-    // charged to the provider, and the circuit breaker stops it after repeated failures. The
-    // exception is a message that is too large.
+    // charged to the provider, and the circuit breaker stops the provider after repeated failures.
+    // A message that is too large is an exception.
     let is_systemic = answer.code == 421
         || (step == Step::Mail && reading.means != Meaning::Content)
         || (step == Step::Data && is_permanent && reading.means == Meaning::Session);
@@ -40,8 +41,9 @@ pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     (verdict, Health::Fine)
 }
 
-/// The verdict and health after an answer about this job. A refusal that names our sender as the
-/// cause is charged to no recipient. A provider that repeats such refusals is stopped.
+/// Returns the verdict and the provider's health after a reply about this job. A refusal that names
+/// our sender as its cause is charged to no recipient. If such refusals repeat, the provider is
+/// stopped.
 pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     match judge(step, answer) {
         (
@@ -58,15 +60,15 @@ pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Hea
     }
 }
 
-/// The provider's health after a refused step before the first transaction.
+/// Returns the provider's health after a refused step before the first transaction.
 pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
     match of_provider(reading, &refusal, answer.class() == 5) {
         Some(health @ (Health::Stop(_) | Health::Exhausted(_))) => health,
-        // The server refused our name or address before any recipient was named, and will do so
-        // again.
+        // The server refused our EHLO name or our IP address before any recipient was named. It
+        // would refuse them again.
         _ if step == Step::Hello && answer.class() == 5 => Health::Stop(refusal),
         // A temporarily refused login is repeated only rarely, whatever the text says, because
         // servers lock accounts with too many attempts.
@@ -75,22 +77,23 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     }
 }
 
-/// The provider's health after a 421; `None` if it only closes the connection.
+/// Returns the provider's health after a 421. Returns `None` if the reply only closes the
+/// connection.
 pub(super) fn closing(answer: &Answer) -> Option<Health> {
     let reading = read(Step::Greeting, answer);
     of_provider(reading, &refusal(Step::Greeting, answer, reading), false)
         .filter(|health| !matches!(health, Health::Failing(_)))
 }
 
-/// Whether the server accepts no more mail over this connection and says so without closing it.
-/// Another connection then solves the problem.
+/// Returns whether the server accepts no more mail over this connection and says so without closing
+/// it. Another connection then solves the problem.
 pub(super) fn is_spent(step: Step, answer: &Answer) -> bool {
     read(step, answer).means == Meaning::Share
 }
 
-/// Whether a temporary refusal may be caused by the connection although its text is not known to
-/// mean that. The connection must have accepted mail. The refusal must come before a recipient is
-/// named, or concern neither a mailbox nor a policy.
+/// Returns whether the connection may have caused a temporary refusal although the refusal's text
+/// is not known to mean that. The connection must have accepted mail. The refusal must come before
+/// a recipient is named, or concern neither a mailbox nor a policy.
 pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
     if answer.class() != 4 || answer.code == 421 {
         return false;
@@ -105,13 +108,13 @@ pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
             ))
 }
 
-/// The health if the server wants a new connection for each message: a pause.
+/// Returns the provider's health if the server wants a new connection for each message: a pause.
 pub(super) fn spent_at_once() -> Health {
     Health::SlowDown(SLOW_DOWN)
 }
 
-/// The provider's health if a refusal certainly concerns the provider, because its meaning is known
-/// or no recipient was named yet.
+/// Returns the provider's health if a refusal certainly concerns the provider, because its meaning
+/// is known or no recipient was named yet.
 fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Option<Health> {
     match reading.means {
         Meaning::Rate => Some(Health::SlowDown(SLOW_DOWN)),
@@ -164,7 +167,7 @@ fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
         means => reason(means, answer.class() == 5),
     };
     let reason = match reason {
-        // No recipient was named yet.
+        // The refusal came before a recipient was named.
         Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => {
             Reason::Policy
         }
@@ -213,7 +216,7 @@ mod tests {
         Answer { code: code.parse().unwrap(), lines: vec![text.trim_start().to_owned()] }
     }
 
-    /// The verdict in a few words.
+    /// Returns the verdict in a few words.
     fn outcome(step: Step, line: &str) -> String {
         let (verdict, health) = judge(step, &answer(line));
         let verdict = match verdict {

@@ -1,8 +1,8 @@
-//! One connection: writes groups of commands, reads replies, and knows which reply belongs to which
-//! command.
+//! Represents one connection: it writes groups of commands, reads replies, and matches each reply
+//! to its command.
 //!
-//! The rules: commands that may share a write are sent in one write. Every wait has a limit. A
-//! reply that is not expected is never matched to another command.
+//! Commands that may share a write are sent in one write. Every wait has a limit. A reply that is
+//! not expected is never matched to another command.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -22,10 +22,11 @@ use super::reply::{Answer, ReplyBuffer};
 use super::step::Step;
 use crate::provider::Job;
 
-/// The most bytes of one write. A larger group needs several writes.
+/// The maximum number of bytes of one write. A larger group needs several writes.
 const SLICE: usize = 64 * 1024;
 
-/// The most reads in a row. More data cannot arrive for the commands that can be in progress.
+/// The maximum number of reads in a row. More data cannot arrive for the commands that can be in
+/// progress.
 const MOST_PIECES: usize = 16;
 
 /// The transport of a connection.
@@ -40,8 +41,9 @@ impl Stream {
     }
 
     /// Sends the TCP acknowledgement at once. If a server writes each reply of a group separately,
-    /// its kernel holds the next one back until the previous is acknowledged (RFC 896). Without
-    /// this call, the local kernel waits 40 ms for data to send with it (RFC 1122 section 4.2.3.2).
+    /// its kernel holds a reply back until the previous one is acknowledged (RFC 896). Without this
+    /// call, the local kernel delays the acknowledgement by 40 ms to send it with data (RFC 1122
+    /// section 4.2.3.2).
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         {
@@ -49,7 +51,7 @@ impl Stream {
                 Self::Plain(stream) => stream,
                 Self::Tls(stream) => stream.get_ref().0,
             };
-            // If this fails, the replies only arrive later.
+            // If this call fails, replies only arrive later.
             let _ = stream.set_quickack(true);
         }
     }
@@ -113,17 +115,17 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A group that was not written completely.
+/// The error for a group that was not written completely.
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) fault: Fault,
     /// Whether the last byte of the group's message may have been sent anyway. For a group without
-    /// a message, its own last byte counts.
+    /// a message, the last byte of the group counts.
     pub(super) may_have_left: bool,
 }
 
-/// Errors in both directions. They are separate because replies can still be read after a write has
-/// failed.
+/// The errors in both directions. They are separate because replies can still be read after a write
+/// has failed.
 #[derive(Debug, Default)]
 pub(super) struct Broken {
     pub(super) writing: Option<String>,
@@ -136,20 +138,21 @@ pub(super) struct Connection {
     limits: Limits,
     inbox: ReplyBuffer,
     outbox: Vec<u8>,
-    /// How many bytes of the outbox `exchange` has written.
+    /// The number of bytes of the outbox that `exchange` has written.
     handed_over: usize,
-    /// Whether TLS may still hold written bytes back.
+    /// Whether TLS may still hold back written bytes.
     is_unflushed: bool,
     /// The end of a message in the outbox, including its final dot.
     message_end: Option<usize>,
-    /// The steps that still wait for a reply, oldest first, including unwritten commands.
+    /// The steps that still wait for a reply, oldest first. They include the steps of unwritten
+    /// commands.
     pending: VecDeque<Step>,
     /// Whether anything was read since the last group was written.
     has_read: bool,
 }
 
 /// The extra time to check for data after a limit. If the process was suspended, limits end before
-/// it has read data that arrived meanwhile.
+/// it has read the data that arrived meanwhile.
 const GRACE: Duration = Duration::from_millis(20);
 
 /// Waits for a deadline, and a moment longer for data that has already arrived.
@@ -158,7 +161,7 @@ pub(super) async fn expired(deadline: Instant) {
     sleep(GRACE).await;
 }
 
-/// The result of the future, or `None` after the time limit.
+/// Returns the result of the future, or `None` after the time limit.
 async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -168,7 +171,7 @@ async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T
 }
 
 impl Connection {
-    /// A connection over `stream`, from which nothing has been read.
+    /// Creates a connection over `stream`, from which nothing has been read.
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
         Self {
             stream,
@@ -183,8 +186,8 @@ impl Connection {
         }
     }
 
-    /// Returns the plain stream for a TLS handshake. `None` if unread clear text remains, which
-    /// would otherwise be read as if it came over TLS.
+    /// Returns the plain stream for a TLS handshake. Returns `None` if there is unread text from
+    /// before TLS, which would otherwise be read as if it came over TLS.
     pub(super) fn into_plain(self) -> Option<TcpStream> {
         match self.stream {
             Stream::Plain(stream) if self.inbox.is_empty() => Some(stream),
@@ -199,8 +202,8 @@ impl Connection {
         self.pending.push_back(step);
     }
 
-    /// Adds a whole message with its final dot to the next group. The returned bytes must be
-    /// written before the group; they are not copied.
+    /// Adds a whole message with its final dot to the next group. The caller must write the
+    /// returned bytes before the group; they are not copied.
     pub(super) fn queue_message<'m>(&mut self, job: &'m Job) -> &'m [u8] {
         let before: &[u8] = if job.lines_stand && self.outbox.is_empty() {
             self.outbox.extend_from_slice(b".\r\n");
@@ -214,49 +217,49 @@ impl Connection {
         before
     }
 
-    /// Whether the connection uses TLS.
+    /// Returns whether the connection uses TLS.
     pub(super) fn is_encrypted(&self) -> bool {
         self.stream.is_tls()
     }
 
-    /// Adds a whole message as one chunk to the outbox of `exchange`. Returns its end in the
-    /// outbox.
+    /// Adds a whole message as one chunk to the outbox of `exchange`. Returns the position in the
+    /// outbox where the message ends.
     pub(super) fn queue_chunk(&mut self, message: &[u8]) -> usize {
         super::body::append_chunk(&mut self.outbox, message);
         self.pending.push_back(Step::Message);
         self.outbox.len()
     }
 
-    /// The number of bytes in the outbox, including those that `exchange` has written. It is 0
-    /// after all have been written.
+    /// Returns the number of bytes in the outbox, including those that `exchange` has written. The
+    /// number is 0 after all have been written.
     pub(super) fn queued(&self) -> usize {
         self.outbox.len()
     }
 
-    /// How many bytes of the outbox have certainly been written.
+    /// Returns how many bytes of the outbox have certainly been written.
     pub(super) fn handed_over(&self) -> usize {
         self.handed_over
     }
 
-    /// The end of the next write of `exchange` in the outbox, at most.
+    /// Returns the position in the outbox where the next write of `exchange` ends at most.
     pub(super) fn slice_end(&self) -> usize {
         self.outbox.len().min(self.handed_over + SLICE)
     }
 
-    /// How many bytes of the outbox may have been sent if no more is written; `end` is the planned
-    /// end of the last write. The kernel reports exactly what it accepted, but a failed TLS write
-    /// may have encrypted and sent all bytes.
+    /// Returns how many bytes of the outbox may have been sent if no more are written. `end` is the
+    /// planned end of the last write. The kernel reports exactly what it accepted, but a failed TLS
+    /// write may have encrypted and sent all bytes.
     pub(super) fn may_have_left(&self, end: usize) -> usize {
         if self.stream.is_tls() { end.max(self.handed_over) } else { self.handed_over }
     }
 
-    /// The time limits of the connection.
+    /// Returns the time limits of the connection.
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Writes the outbox up to `end` or reads what has arrived, whichever is possible, so that
-    /// neither side blocks the other. It has no time limit. Dropping it loses no data.
+    /// Writes the outbox up to `end` or reads arrived data, whichever is possible, so that neither
+    /// side blocks the other. There is no time limit. Dropping the future loses no data.
     pub(super) async fn exchange(&mut self, end: usize) -> Broken {
         std::future::poll_fn(|cx| {
             let mut broken = Broken::default();
@@ -321,7 +324,7 @@ impl Connection {
         self.handed_over = 0;
     }
 
-    /// The oldest reply read, with the step to which it belongs.
+    /// Returns the oldest reply read, with the step to which the reply belongs.
     pub(super) fn answered(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
         let Some(&step) = self.pending.front() else { return Ok(None) };
         let answer = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))?;
@@ -331,23 +334,23 @@ impl Connection {
         }))
     }
 
-    /// The step whose reply is expected next.
+    /// Returns the step whose reply is expected next.
     pub(super) fn awaited(&self) -> Option<Step> {
         self.pending.front().copied()
     }
 
-    /// Whether a reply is still expected.
+    /// Returns whether a reply is still expected.
     pub(super) fn is_waiting(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Writes the group.
+    /// Writes the queued group.
     pub(super) async fn flush(&mut self) -> Result<(), Unsent> {
         self.flush_after(&[]).await
     }
 
-    /// Writes `before` and the group. The time limit applies to each write, so that a large message
-    /// on a slow line is not aborted while it progresses.
+    /// Writes `before` and the queued group. The time limit applies to each write, so that a large
+    /// message on a slow line is not aborted while it progresses.
     pub(super) async fn flush_after(&mut self, before: &[u8]) -> Result<(), Unsent> {
         let Some(&step) = self.pending.back() else { return Ok(()) };
         let limit = self.limits.data;
@@ -388,7 +391,8 @@ impl Connection {
         Err(Unsent { fault, may_have_left: true })
     }
 
-    /// The next reply with the step to which it belongs; `None` if no reply is expected.
+    /// Returns the next reply with the step to which the reply belongs. Returns `None` if no reply
+    /// is expected.
     pub(super) async fn next(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
         let limit = self.awaited().map_or(Duration::ZERO, |step| self.limits.answer(step));
         self.next_within(limit).await
@@ -406,14 +410,14 @@ impl Connection {
         Ok(Some((step, answer)))
     }
 
-    /// Writes one command and waits for its answer. No other command may be in progress.
+    /// Writes one command and waits for its reply. No other command may be in progress.
     pub(super) async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Fault> {
         self.queue(step, line);
         self.flush().await.map_err(|unsent| unsent.fault)?;
         self.only_answer(step).await
     }
 
-    /// Waits for the greeting, which no command causes.
+    /// Waits for the greeting, which the server sends without a command.
     pub(super) async fn greeting(&mut self, limit: Duration) -> Result<Answer, Fault> {
         self.pending.push_back(Step::Greeting);
         self.only(Step::Greeting, limit).await
@@ -426,17 +430,17 @@ impl Connection {
     async fn only(&mut self, step: Step, limit: Duration) -> Result<Answer, Fault> {
         match self.next_within(limit).await? {
             Some((_, answer)) if self.pending.is_empty() => Ok(answer),
-            _ => Err(Fault::Garbled(step, "an unexpected extra answer".into())),
+            _ => Err(Fault::Garbled(step, "the server sent an unexpected extra answer".into())),
         }
     }
 
-    /// Whether the server has sent something or closed the connection although no command is in
-    /// progress.
+    /// Returns whether the server has sent something or closed the connection although no command
+    /// is in progress.
     pub(super) fn has_been_disturbed(&mut self) -> bool {
         if self.is_waiting() || !self.inbox.is_empty() {
             return true;
         }
-        // The read is polled once. It is pending if the server is silent.
+        // The read is polled only once. It is pending if the server has sent nothing.
         self.stream.read(&mut [0]).now_or_never().is_some()
     }
 
@@ -465,12 +469,13 @@ impl Connection {
     }
 
     async fn read_more(&mut self, step: Step) -> Result<(), Fault> {
-        // A part of the group's replies has arrived without the rest.
+        // A part of the group's replies has arrived without the rest, so they are acknowledged at
+        // once.
         if std::mem::replace(&mut self.has_read, true) {
             self.stream.acknowledge();
         }
-        // Reads into the inbox directly. A separate buffer would be a part of this future and be
-        // moved with it.
+        // The data is read into the inbox directly. A separate buffer would be a part of this
+        // future and be moved with it.
         match self.stream.read_buf(self.inbox.room()).await {
             Ok(0) => Err(Fault::Lost(step, "closed by the server".into())),
             Ok(_) => Ok(()),

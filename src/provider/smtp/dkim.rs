@@ -1,4 +1,4 @@
-//! The `dkim` key of an SMTP provider: the keys that sign its mail.
+//! Reads the `dkim` key of an SMTP provider, which names the keys that sign its mail.
 
 use toml::{Table, Value};
 
@@ -9,11 +9,12 @@ use crate::provider::keys::Keys;
 
 const KNOWN: [&str; 3] = ["domain", "selector", "key"];
 const EXAMPLE: &str = "write dkim = { domain = \"acme.example\", selector = \"spring\", key = { file = \"dkim.pem\" } }, or a list of such tables";
-/// The most signatures of one message. Four are enough for RSA and Ed25519 on two domains.
+/// The maximum number of signatures of one message. Four are enough for RSA and Ed25519 on two
+/// domains.
 const MOST: usize = 4;
 
 impl Keys<'_> {
-    /// Reads `dkim`: one table, or a list of tables if several keys sign.
+    /// Reads the key `dkim`: one table, or a list of tables if several keys sign.
     pub(super) fn dkim(&self) -> Result<Option<Signers>> {
         let Some(value) = self.settings.keys.get("dkim") else { return Ok(None) };
         let tables: Option<Vec<&Table>> = match value {
@@ -29,7 +30,7 @@ impl Keys<'_> {
         if tables.len() > MOST {
             return Err(self
                 .error("dkim", &format!("more than {MOST} signatures"))
-                .hint("sign with one RSA and one Ed25519 key"));
+                .hint("sign each domain with one RSA and one Ed25519 key"));
         }
         let mut signers: Vec<Signer> = Vec::with_capacity(tables.len());
         for (at, table) in tables.iter().enumerate() {
@@ -43,7 +44,7 @@ impl Keys<'_> {
                 return Err(self
                     .error(&place, "the same domain and selector as another entry")
                     .hint(
-                        "give each key a selector of its own: each has a DNS record of its own",
+                        "give each key a different selector, because each key has its own DNS record",
                     ));
             }
             signers.push(signer);
@@ -65,7 +66,7 @@ impl Keys<'_> {
         };
         let domain = domain_to_ascii(text("domain")?).map_err(|why| {
             self.error(&format!("{place}.domain"), &why.to_string())
-                .hint("write the domain of From, or one above it")
+                .hint("write the domain of the From address, or a parent domain")
         })?;
         let selector = text("selector")?.to_ascii_lowercase();
         if !is_selector(&selector) || selector.len() + "._domainkey.".len() + domain.len() > 253 {
@@ -88,7 +89,7 @@ impl Keys<'_> {
     }
 }
 
-/// Describes in a few words where a key is read from.
+/// Returns a short description of the source of a key.
 fn shown(source: &Value) -> String {
     let of = |key: &str| source.get(key).and_then(Value::as_str);
     match (of("file"), of("env")) {
@@ -98,7 +99,8 @@ fn shown(source: &Value) -> String {
     }
 }
 
-/// Whether a text is a valid selector, the part before `._domainkey` (RFC 6376 section 3.1).
+/// Returns whether a text is a valid selector, the part before `._domainkey` (RFC 6376 section
+/// 3.1).
 fn is_selector(text: &str) -> bool {
     text.split('.').all(|label| {
         (1..=63).contains(&label.len())

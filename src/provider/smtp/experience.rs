@@ -1,18 +1,19 @@
-//! How many messages may be in progress on a session.
+//! Decides how many messages may be in progress on a session.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::session::Session;
 use super::settings::Settings;
 
-/// Whether the operator was told that a window has no effect here.
+/// Whether mailbatch has already logged that a window has no effect here.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
     is_reported: AtomicBool,
 }
 
 impl Experience {
-    /// How many messages may be in progress on this session; `None` if chunks must not be used.
+    /// Returns how many messages may be in progress on this session. Returns `None` if chunks must
+    /// not be used.
     pub(super) fn width(&self, settings: &Settings, session: &Session) -> Option<usize> {
         if settings.window < 2 || session.relay.has_broken_chunks() {
             return None;
@@ -34,12 +35,12 @@ impl Experience {
     }
 }
 
-/// The most unnecessary RSETs on one connection. Exim closes a connection after ten, which it
-/// counts as wasted commands.
+/// The maximum number of unnecessary RSETs on one connection. Exim closes a connection after ten,
+/// because it counts them as wasted commands.
 const MOST_SPARE_RESETS: u32 = 8;
 
-/// How many messages may be in progress. Each message after the first begins with RSET, which is
-/// unnecessary if the server refuses the message before it.
+/// Returns how many messages may be in progress. Each message after the first begins with RSET.
+/// That RSET is unnecessary if the server refuses the message before it.
 fn affordable(window: usize, session: &Session) -> usize {
     if session.spare_resets == 0 && !session.relay.counts_resets.load(Ordering::Relaxed) {
         return window;

@@ -1,4 +1,4 @@
-//! The extensions that a server announces in its answer to EHLO (RFC 5321 section 4.1.1.1).
+//! Parses the extensions that a server announces in its reply to EHLO (RFC 5321 section 4.1.1.1).
 
 use super::reply::Answer;
 
@@ -6,9 +6,9 @@ use super::reply::Answer;
 /// ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
-    /// RFC 2920: commands may be sent without waiting for each answer.
+    /// RFC 2920: the client may send commands without waiting for each reply.
     pub(super) pipelining: bool,
-    /// RFC 3030: a message may be sent as a chunk with an announced number of bytes.
+    /// RFC 3030: the client may send a message as a chunk with an announced number of bytes.
     pub(super) chunking: bool,
     /// RFC 1870: the largest message in bytes; 0 if the server announces no limit.
     pub(super) size: Option<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Extensions {
 }
 
 impl Extensions {
-    /// Reads the extensions from all lines but the first.
+    /// Reads the extensions from all lines of a reply except the first.
     pub(super) fn read(answer: &Answer) -> Self {
         let mut found =
             Self { hello: answer.lines.first().cloned().unwrap_or_default(), ..Self::default() };
@@ -54,7 +54,7 @@ impl Extensions {
         found
     }
 
-    /// The announced limit, if a message of `bytes` exceeds it.
+    /// Returns the announced limit, if a message of `bytes` bytes exceeds it.
     pub(super) fn exceeded_by(&self, bytes: usize) -> Option<u64> {
         self.size
             .filter(|&limit| limit > 0 && u64::try_from(bytes).is_ok_and(|bytes| bytes > limit))

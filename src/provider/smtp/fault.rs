@@ -8,25 +8,25 @@ use super::step::Step;
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
-/// Why a connection cannot be used any more.
+/// The reason why a connection cannot be used any more.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
     /// The server or the network closed the connection.
     Lost(Step, String),
     /// The server did not answer within the time limit.
     Silent(Step, Duration),
-    /// The reply was not a valid SMTP answer to this step.
+    /// The reply was not a valid SMTP reply to this step.
     Garbled(Step, String),
     /// The server announced that it closes the connection (421).
     Closing(Step, Answer),
-    /// The server refused this message because the connection has reached its limit. It leaves the
-    /// connection open.
+    /// The server refused this message because the connection has reached its message limit. The
+    /// connection is still open.
     Spent(Step, Answer),
 }
 
 impl Fault {
-    /// Whether a new connection may succeed, because the server or the network only closed this
-    /// one.
+    /// Returns whether a new connection may succeed, because the server or the network only closed
+    /// this one.
     pub(super) fn is_closed_connection(&self) -> bool {
         match self {
             Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
@@ -35,7 +35,7 @@ impl Fault {
         }
     }
 
-    /// Whether the failure may concern only the current recipient or its receiving domain.
+    /// Returns whether the failure may concern only the current recipient or its receiving domain.
     pub(super) fn is_at_a_recipient(&self) -> bool {
         match self {
             Self::Lost(step, _) => *step == Step::Rcpt,
@@ -46,7 +46,7 @@ impl Fault {
         }
     }
 
-    /// The failure as text for the report.
+    /// Returns the failure as a refusal for the report.
     pub(super) fn refusal(&self) -> Refusal {
         let detail = match self {
             Self::Lost(step, detail) => format!("connection lost at {step}: {detail}"),
@@ -63,7 +63,7 @@ impl Fault {
         Refusal::new(Reason::Session, "", shorten(&detail))
     }
 
-    /// The provider's health after this failure.
+    /// Returns the provider's health after this failure.
     pub(super) fn health(&self) -> Health {
         match self {
             Self::Closing(_, answer) => {

@@ -1,5 +1,5 @@
-//! Starts a connection: TLS if the scheme requires it first, then the greeting. Detects a port that
-//! needs another scheme than the configured one.
+//! Starts a connection: TLS if the scheme requires it first, then the greeting. It also detects a
+//! port that needs another scheme than the configured one.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,20 +19,20 @@ use crate::model::outcome::Reason;
 use crate::provider::{BoxFuture, Health, Refusal};
 
 /// The longest wait for a greeting while the name has more addresses. At the last address, the time
-/// limit of other answers applies.
+/// limit of other replies applies.
 const GREETING: Duration = Duration::from_secs(10);
-/// The shortest greeting limit with which the first connection is closed to let a server with one
-/// connection answer the second.
+/// The minimum greeting limit for this test: the first connection is closed, so that a server with
+/// only one connection can answer the second.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// The port on which TLS comes first.
 const PORT_OF_TLS: u16 = 465;
-/// The longest wait for the answer to a TLS handshake, tried in parallel to a connection without a
-/// greeting.
+/// The longest wait for the answer to a TLS handshake on a second connection, if the first one gets
+/// no greeting.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// The same limit on the TLS port.
+/// The same wait on the TLS port, where the handshake is tried sooner.
 const HANDSHAKE_ON_ITS_PORT: Duration = Duration::from_secs(2);
 
-/// What a session needs to know about its connection.
+/// The data that a session needs about its connection.
 pub(super) struct Place {
     /// The client's name for EHLO.
     pub(super) helo: String,
@@ -41,13 +41,13 @@ pub(super) struct Place {
     pub(super) greeting: String,
 }
 
-/// Why no session could be started at an address.
+/// The reason why no session could be started at an address.
 pub(super) enum Ungreeted {
-    /// Another address may succeed.
+    /// A failure that another address may not have.
     Passing(Health),
     /// The server accepts no further connection.
     Crowded(Health),
-    /// Not an SMTP server, or an invalid certificate: a setting is wrong.
+    /// The server is not an SMTP server, or its certificate is invalid: a setting is wrong.
     Final(Health),
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn greet(
     }
 }
 
-/// A TLS handshake, within the time limit for connecting.
+/// Does a TLS handshake within the time limit for connecting.
 pub(super) async fn shake_hands(
     settings: &Settings,
     stream: TcpStream,
@@ -115,7 +115,7 @@ pub(super) async fn shake_hands(
     }
 }
 
-/// Whether the server's text says that it has too many connections.
+/// Returns whether the server's text says that it has too many connections.
 pub(super) fn is_crowded(answer: &Answer) -> bool {
     const WORDS: [&str; 6] = [
         "too many connections",
@@ -129,7 +129,7 @@ pub(super) fn is_crowded(answer: &Answer) -> bool {
     WORDS.iter().any(|words| text.contains(words))
 }
 
-/// Reads the server's greeting. Returns the connection on which it arrived.
+/// Reads the server's greeting. Returns the connection on which the greeting arrived.
 async fn first_words(
     settings: &Settings,
     known: &Addresses,
@@ -142,7 +142,7 @@ async fn first_words(
     let wants_tls = || {
         Ungreeted::Final(wrong_scheme(
             settings,
-            "the server waits for a TLS handshake and says nothing before it",
+            "the server waits for a TLS handshake and sends no greeting before it",
             "smtps",
         ))
     };
@@ -154,8 +154,7 @@ async fn first_words(
             greeting = &mut greeting => Err(greeting),
             tried = tries_tls(settings, peer, limit), if begins_plain => match tried {
                 Tried::Spoken => return Err(wants_tls()),
-                // If this server has sent a greeting on a plain connection before, it is only slow
-                // now.
+                // If this server has sent a greeting without TLS before, it is only slow now.
                 Tried::Unanswered(handshake) if !known.have_greeted() && limit >= LONG_ENOUGH => Ok(handshake),
                 Tried::Unanswered(_) | Tried::NotSpoken => Err(greeting.await),
             },
@@ -169,8 +168,8 @@ async fn first_words(
             Ok((connection, greeting.map_err(passing)?))
         }
         Ok(handshake) => {
-            // A server that serves one connection at a time answers the second only after the first
-            // is closed.
+            // A server that serves one connection at a time answers the second connection only
+            // after the first is closed.
             drop(connection);
             if timeout(HANDSHAKE, handshake).await == Ok(true) {
                 return Err(wants_tls());
@@ -186,21 +185,21 @@ async fn first_words(
     }
 }
 
-/// The result of a TLS handshake tried in parallel to a silent connection.
+/// The result of a TLS handshake on a second connection, tried because the first got no greeting.
 enum Tried {
     Spoken,
     NotSpoken,
-    /// No answer yet. The future resolves when the answer arrives.
+    /// There is no answer yet. The future resolves when the answer arrives.
     Unanswered(BoxFuture<'static, bool>),
 }
 
-/// Finds out whether a server without a greeting waits for TLS instead. The handshake uses a second
-/// connection and starts only after a while, because some servers delay their greeting on purpose
+/// Finds out whether a server that sends no greeting waits for TLS. The handshake uses a second
+/// connection. It starts only after a while, because some servers delay their greeting on purpose
 /// and distrust clients that send early.
 async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tried {
     let is_its_port = settings.port == PORT_OF_TLS;
     let patience = if is_its_port { Duration::from_secs(1) } else { Duration::from_secs(8) };
-    // The whole trial must end before the wait for the greeting ends.
+    // The trial must end before the wait for the greeting ends.
     tokio::time::sleep(patience.min(limit.mul_f64(0.6))).await;
     let tls = std::sync::Arc::clone(&settings.tls);
     let mut handshake: BoxFuture<'static, bool> = Box::pin(async move {
@@ -217,8 +216,8 @@ async fn tries_tls(settings: &Settings, peer: SocketAddr, limit: Duration) -> Tr
     }
 }
 
-/// Interprets a failed handshake that came first. If the server did not answer with TLS, another
-/// scheme is needed.
+/// Interprets a failed TLS handshake of a connection that begins with TLS. If the server's answer
+/// was not TLS, another scheme is needed.
 fn named_scheme(settings: &Settings, why: Unencrypted) -> Health {
     match why {
         Unencrypted::NotSpoken => wrong_scheme(settings, tls::NOT_SPOKEN, "smtp+starttls"),

@@ -1,4 +1,4 @@
-//! How a claim is submitted to a relay.
+//! Submits a claim (a batch of messages recorded in the ledger) to a relay.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -17,30 +17,31 @@ use super::transaction::{Ended, check};
 use crate::model::outcome::Reason;
 use crate::provider::{Health, Job, Refusal, Reply, RowNumber, Stopped, Verdict, Wire};
 
-/// No further member of the claim may be begun.
+/// The error that stops a claim: no further message of it may be started.
 pub(super) struct Halt;
 
 /// The state of a claim while it is submitted.
 pub(super) struct HandOver<'a> {
     pub(super) smtp: &'a Smtp,
     pub(super) wire: &'a dyn Wire,
-    /// The jobs that have not been begun, in order.
+    /// The jobs that have not been started, in order.
     pub(super) todo: VecDeque<&'a Job>,
-    /// The job that already has its slot, because its envelope was sent with the previous message
-    /// or because it waited for its turn.
+    /// The job that already has its slot (the permission to send now). Its envelope was sent with
+    /// the previous message, or it has waited for its turn.
     pub(super) granted: Option<RowNumber>,
-    /// The session in use. Only the envelope of the granted job may be in progress on it.
+    /// The session in use. If an envelope is in progress on the session, it belongs to the granted
+    /// job.
     pub(super) session: Option<Session>,
     pub(super) begun_at: Instant,
-    /// Whether the server refused a further connection that was needed.
+    /// Whether the server refused an additional connection that was needed.
     pub(super) is_crowded: bool,
-    /// The recipient that the current answer may concern alone.
+    /// The recipient that the current reply may concern alone.
     pub(super) at_hand: Option<RowNumber>,
     pub(super) reply: Reply,
 }
 
 impl<'a> HandOver<'a> {
-    /// The submission of these jobs, none of which has been begun.
+    /// Creates the state for these jobs, none of which has been started.
     pub(super) fn new(smtp: &'a Smtp, wire: &'a dyn Wire, jobs: &'a [Job]) -> Self {
         Self {
             smtp,
@@ -55,7 +56,7 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Continues with the remaining jobs: in a window if the session allows it, else one by one.
+    /// Sends the remaining jobs: several at a time if the session allows a window, else one by one.
     pub(super) async fn advance(&mut self) -> Result<(), Halt> {
         let session = match self.session.take() {
             Some(session) => session,
@@ -70,8 +71,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Sends one job and settles it. Longer than other functions, because every outcome decides
-    /// about the same session, slot and trial of another connection.
+    /// Sends one job and settles it. The function is long because every outcome affects the same
+    /// session, slot and trial of another connection.
     async fn one(&mut self, job: &Job, mut session: Session) -> Result<(), Halt> {
         if let Some((verdict, health)) = check(&session, job) {
             self.session = Some(session);
@@ -172,7 +173,8 @@ impl<'a> HandOver<'a> {
                     }
                     return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
-                // The message was not begun, so it is sent again without an envelope behind it.
+                // The message was not started, so it is sent again, without an envelope right after
+                // its final dot.
                 Ended::NotBehind => {
                     drop(session);
                     session = self.opened(self.smtp.open(self.begun_at).await)?;
@@ -182,8 +184,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Whether the server has reached its connection limit, which some servers report only at a
-    /// message, while other connections of this run exist.
+    /// Returns whether the server has reached its connection limit. Some servers report this only
+    /// at a message. Other connections of this run must exist.
     pub(super) fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
         matches!(step, Step::Mail | Step::Data | Step::Message)
             && answer.class() == 4
@@ -191,19 +193,19 @@ impl<'a> HandOver<'a> {
             && self.smtp.has_others()
     }
 
-    /// Waits until the job may be begun, unless it already has its slot.
+    /// Waits until the job may be started, unless it already has its slot.
     pub(super) async fn permitted(&mut self, job: &Job) -> Result<(), Stopped> {
         if self.granted.take() == Some(job.id) {
-            // The previous message took time. A suppression or a stop that happened meanwhile still
-            // counts.
+            // While the previous message was sent, the recipient may have been suppressed or the
+            // run stopped.
             self.wire.slot_now(job).unwrap_or(Ok(()))
         } else {
             self.wire.slot(job).await
         }
     }
 
-    /// The next job, if it can be begun without waiting. Its envelope may be sent with the current
-    /// message.
+    /// Returns the next job if it can be started without waiting. Its envelope may be sent with the
+    /// current message.
     pub(super) fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
         if !session.groups || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
             return None;
@@ -228,8 +230,9 @@ impl<'a> HandOver<'a> {
         self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
-    /// If the server refuses a further connection while others of this run exist, those continue
-    /// with the remaining jobs, and the provider's health stays fine.
+    /// Takes the session, or records why it could not be opened. If the server refuses an
+    /// additional connection while others of this run exist, those send the remaining jobs, and the
+    /// provider's health stays fine.
     pub(super) fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
         session.map_err(|unopened| {
             match unopened {
@@ -246,7 +249,7 @@ impl<'a> HandOver<'a> {
         verdict: Verdict,
         health: Health,
     ) -> Result<(), Halt> {
-        // An unanswered message is not recorded as answered.
+        // A message without a reply is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) {
             Ok(())
         } else {
@@ -260,7 +263,7 @@ impl<'a> HandOver<'a> {
         traced.or_else(|error| self.note_health(untraced(&error)))
     }
 
-    /// Settles a job whose answer may concern only its recipient.
+    /// Settles a job whose reply may concern only its recipient.
     pub(super) fn settle_at(
         &mut self,
         job: &Job,
@@ -274,17 +277,17 @@ impl<'a> HandOver<'a> {
         settled
     }
 
-    /// Records the provider's health. Fails unless it is fine.
+    /// Records the provider's health. Returns an error unless the provider is healthy.
     pub(super) fn note_health(&mut self, health: Health) -> Result<(), Halt> {
-        // A failure that may concern one recipient is weighed by the pipeline, which knows those of
-        // other recipients.
+        // A failure that may concern one recipient is judged by the pipeline, which knows the
+        // failures of other recipients.
         let health = if self.at_hand.is_some() { health } else { self.smtp.weighed(health) };
         let is_fine = health == Health::Fine;
         if !is_fine {
-            // With several failures at once, none concerns one recipient only.
+            // If there are several failures, none of them counts as concerning one recipient only.
             self.reply.concerns = self.at_hand.take().filter(|_| self.reply.health == Health::Fine);
         }
-        // Of several failures at once, the gravest is kept.
+        // Of several failures, the most serious one is kept.
         if gravity(&health) > gravity(&self.reply.health) {
             self.reply.health = health;
         }
@@ -292,7 +295,7 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// The same verdict, not counted as an attempt of the recipient.
+/// Returns the same verdict, but not counted as an attempt of the recipient.
 pub(super) fn blameless(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::NotTaken { refusal, .. } => Verdict::NotTaken { refusal, counts: false },

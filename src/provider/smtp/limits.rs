@@ -8,13 +8,13 @@ use super::step::Step;
 /// are faster.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// For each of name lookup, connecting, and the TLS handshake.
+    /// The limit for each of name lookup, connecting, and the TLS handshake.
     pub(super) connect: Duration,
-    /// For the greeting, and for the answer to each command.
+    /// The limit for the greeting, and for the reply to each command.
     pub(super) command: Duration,
-    /// For each write.
+    /// The limit for each write.
     pub(super) data: Duration,
-    /// For the answer to the final dot.
+    /// The limit for the reply to the final dot.
     pub(super) last: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The time limit for the answer to `step`.
+    /// Returns the time limit for the reply to `step`.
     pub(super) fn answer(&self, step: Step) -> Duration {
         match step {
             Step::Message => self.last,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::provider::Health;
 use crate::provider::renewable::Renewable;
 
-/// How long after a successful login others may start without waiting.
+/// The time after a successful login in which other logins may start without waiting.
 const VOUCHES_FOR: Duration = Duration::from_secs(1);
 
 /// The results of the latest logins, shared by the connections of a relay.
@@ -29,7 +29,7 @@ struct Last {
     refused_at: Option<Instant>,
 }
 
-/// Another login was refused meanwhile, so this one is not tried.
+/// The error of a login that is not tried, because another login was refused meanwhile.
 #[derive(Debug)]
 pub(super) struct Refused;
 
@@ -38,11 +38,11 @@ pub(super) type Turn<'a> = Option<tokio::sync::MutexGuard<'a, ()>>;
 
 impl Logins {
     fn last(&self) -> MutexGuard<'_, Last> {
-        // Two instants, each written at once, so a poisoned lock's value is consistent.
+        // Each time is replaced in one step, so the value is usable even if the lock is poisoned.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a login was refused after this time.
+    /// Returns whether a login was refused after this time.
     pub(super) fn were_refused_since(&self, then: Instant) -> bool {
         self.last().refused_at.is_some_and(|at| at >= then)
     }
@@ -54,7 +54,7 @@ impl Logins {
         })
     }
 
-    /// Waits until a login may be tried for a claim that began at this time.
+    /// Waits until a login may be tried. `begun_at` is the start of the claim.
     pub(super) async fn turn(&self, begun_at: Instant) -> Result<Turn<'_>, Refused> {
         if self.are_vouched_for() {
             return Ok(None);
@@ -67,7 +67,8 @@ impl Logins {
         }
     }
 
-    /// The server's permanent refusal of this password, if there is no other password to try.
+    /// Returns the server's permanent refusal of this password, if there is no other password to
+    /// try.
     pub(super) fn verdict(&self, password: &Renewable) -> Option<Health> {
         if !password.is_spent() {
             return None;
@@ -77,7 +78,7 @@ impl Logins {
 
     /// Records the server's permanent refusal of a login.
     pub(super) fn stopped(&self, health: &Health) {
-        // One value, written at once, so a poisoned lock's value is consistent.
+        // The value is replaced in one step, so it is usable even if the lock is poisoned.
         let mut verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
         *verdict = Some(health.clone()).filter(|health| matches!(health, Health::Stop(_)));
     }

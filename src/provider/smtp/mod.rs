@@ -70,13 +70,13 @@ pub(crate) const SPEC: ProviderSpec = ProviderSpec {
     connect,
 };
 
-/// The most recipients of one claim.
+/// The maximum number of recipients of one claim.
 const MOST_RECIPIENTS: usize = 100;
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let own = Settings::read(settings)?;
-    // A multiple of the window, because a smaller last window would cost a round trip for a few
-    // messages.
+    // The claim size is a multiple of the window, because a smaller last window would cost a round
+    // trip for a few messages.
     let max_recipients = MOST_RECIPIENTS - MOST_RECIPIENTS % own.window;
     let capabilities = Capabilities { max_recipients, ..Capabilities::mime() };
     Ok(Box::new(Smtp::new(capabilities, own, settings.in_flight)))
@@ -100,9 +100,9 @@ impl Provider for Smtp {
             if is_crowded {
                 self.room.is_smaller(permit);
             }
-            // If an envelope was sent ahead, it belongs to a job of this claim, so no other job may
-            // use this connection. A session that the server has no room for is closed in favour of
-            // those that it serves.
+            // If an envelope was sent early, it belongs to a job of this claim, so no other job may
+            // use this connection. A session for which the server has no room is closed, so that
+            // the other sessions can continue.
             self.idle().extend(session.filter(|session| !session.envelope_is_out && !is_crowded));
             reply
         })

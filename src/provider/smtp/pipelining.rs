@@ -1,10 +1,10 @@
-//! Decides which commands may follow the final dot of a message.
+//! Decides which commands may be sent right after the final dot of a message.
 //!
-//! RFC 2920 allows the next envelope there, so that a message costs one round trip. Some servers
-//! crash, some refuse the commands, and some discard them silently. The rules: servers known by
-//! name to do so never get an envelope there. Every other relay is tried once, on one connection,
-//! and the trial is recorded before its first write. A 503, a lost connection or silence ends the
-//! trial for all connections, in this run and in later ones.
+//! RFC 2920 allows the next message's envelope (MAIL, RCPT, DATA) there, so that a message costs
+//! one round trip. Some servers crash, some refuse the commands, and some discard them silently.
+//! Servers known by name for this never get an envelope there. Every other relay is tried once, on
+//! one connection, and the trial is recorded before its first write. A 503, a lost connection or a
+//! missing reply ends the trial for all connections, in this run and in later ones.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -18,7 +18,7 @@ pub(super) enum Mode {
     Auto,
     /// The next envelope follows the final dot whenever the server announces PIPELINING.
     Full,
-    /// MAIL, RCPT and DATA together, and nothing behind the final dot.
+    /// MAIL, RCPT and DATA together, and nothing right after the final dot.
     Envelope,
     /// One command at a time.
     Off,
@@ -33,7 +33,7 @@ impl Mode {
         ("off", Self::Off),
     ];
 
-    /// The mode's word in mailbatch.toml.
+    /// Returns the mode's word in mailbatch.toml.
     pub(super) fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, mode)| *mode == self).map_or("auto", |(word, _)| word)
     }
@@ -45,14 +45,14 @@ pub(super) enum Stage {
     Untried = 0,
     /// A trial is recorded, but no connection currently runs it.
     Begun = 1,
-    /// One connection has sent an envelope behind a final dot.
+    /// One connection has sent an envelope right after a final dot.
     UnderWay = 2,
     Takes = 3,
     Refuses = 4,
 }
 
 impl Stage {
-    /// The word that is stored.
+    /// Returns the word that is stored in the ledger.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Untried => "untried",
@@ -62,7 +62,8 @@ impl Stage {
         }
     }
 
-    /// The stage that a stored word means in a later run. A trial without a result has failed.
+    /// Returns the stage that a stored word means in a later run. A trial without a result has
+    /// failed.
     pub(super) fn of_record(word: &str) -> Self {
         match word {
             "untried" => Self::Untried,
@@ -72,10 +73,10 @@ impl Stage {
     }
 }
 
-/// How many envelopes in a row must succeed before every connection sends them.
+/// The number of envelopes that must succeed in a row before every connection sends them early.
 const TRIALS: u8 = 3;
 
-/// The fewest remaining recipients for a trial, which risks one unknown outcome.
+/// The minimum number of remaining recipients for a trial, which risks one unknown outcome.
 pub(super) const WORTHWHILE: u64 = 200;
 
 /// The stage of a relay's trial, shared by its connections.
@@ -97,15 +98,15 @@ impl Pipelining {
             .unwrap_or(Stage::Refuses)
     }
 
-    /// Changes the stage; false if another connection changed it first.
+    /// Changes the stage. Returns false if another connection changed it first.
     fn moves(&self, from: Stage, to: Stage) -> bool {
         self.stage
             .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
 
-    /// Reserves the trial for one connection. Returns the previous stage; `None` if another
-    /// connection has the trial.
+    /// Reserves the trial for one connection and returns the previous stage. Returns `None` if
+    /// another connection has the trial.
     pub(super) fn take(&self) -> Option<Stage> {
         [Stage::Begun, Stage::Untried]
             .into_iter()
@@ -126,24 +127,24 @@ impl Pipelining {
         self.moves(Stage::UnderWay, Stage::Takes)
     }
 
-    /// Records a failure. Returns true for the first failure.
+    /// Records a failure. Returns true for the first failure only.
     pub(super) fn failed(&self) -> bool {
         self.stage.swap(Stage::Refuses as u8, Ordering::AcqRel) != Stage::Refuses as u8
     }
 }
 
-/// A server known not to accept an envelope behind the final dot.
+/// A server known not to accept an envelope right after the final dot.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) name: &'static str,
     /// A part of its default greeting, in lowercase.
     greeting: &'static str,
-    /// A part of its default first line of the answer to EHLO, in lowercase. It is unchanged if an
-    /// operator changes the greeting.
+    /// A part of its default first line of the reply to EHLO, in lowercase. An operator who changes
+    /// the greeting leaves this line unchanged.
     hello: Option<&'static str>,
     /// A keyword that hardly any other server announces.
     keyword: Option<&'static str>,
-    /// What the server does with such an envelope.
+    /// A description of what the server does with such an envelope.
     pub(super) does: &'static str,
 }
 
@@ -175,7 +176,7 @@ const KNOWN: [Known; 3] = [
     },
 ];
 
-/// The known server with this greeting and these extensions, if it is one.
+/// Returns the known server that has this greeting and these extensions, if there is one.
 pub(super) fn known(greeting: &str, offered: &Extensions) -> Option<&'static Known> {
     let (greeting, hello) = (greeting.to_ascii_lowercase(), offered.hello.to_ascii_lowercase());
     KNOWN.iter().find(|known| {

@@ -1,4 +1,4 @@
-//! A relay with its connections: idle sessions, the connection limit, and the state that all
+//! Manages the connections to a relay: idle sessions, the connection limit, and the state that all
 //! connections share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,8 +15,8 @@ use super::session::{Session, Surroundings, Unopened};
 use super::settings::Settings;
 use crate::provider::{Capabilities, Health};
 
-/// How many permanent refusals of MAIL in a row, with no accepted message between them, stop the
-/// provider.
+/// The number of permanent refusals of MAIL in a row, with no accepted message between them, that
+/// stops the provider.
 const REFUSED_OUTRIGHT: u32 = 3;
 
 /// A relay with its idle sessions.
@@ -36,7 +36,7 @@ pub(super) struct Smtp {
 }
 
 impl Smtp {
-    /// A relay with at most `in_flight` connections.
+    /// Creates a relay with at most `in_flight` connections.
     pub(super) fn new(capabilities: Capabilities, settings: Settings, in_flight: usize) -> Self {
         Self {
             capabilities,
@@ -52,22 +52,25 @@ impl Smtp {
     }
 
     pub(super) fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
-        // Sessions are pushed and popped at once, so a poisoned lock's value is consistent.
+        // Sessions are pushed and popped in one step, so the value is usable even if the lock is
+        // poisoned.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether other connections exist, including idle ones, which the server also counts.
+    /// Returns whether other connections exist. Idle ones count, because the server also counts
+    /// them.
     pub(super) fn has_others(&self) -> bool {
         self.room.has_others() || !self.idle().is_empty()
     }
 
-    /// How many messages may be in progress as chunks on this session; `None` if messages must be
-    /// sent one at a time with DATA.
+    /// Returns how many messages may be in progress as chunks on this session. Returns `None` if
+    /// messages must be sent one at a time with DATA.
     pub(super) fn width(&self, session: &Session) -> Option<usize> {
         self.experience.width(&self.settings, session)
     }
 
-    /// A permanent refusal before a recipient is named becomes a stop after a few in a row.
+    /// Returns the health, but turns a failure into a stop after a few permanent refusals in a row
+    /// before a recipient was named.
     pub(super) fn weighed(&self, health: Health) -> Health {
         match health {
             Health::Failing(refusal) if refusal.code.starts_with('5') => {
@@ -80,8 +83,8 @@ impl Smtp {
         }
     }
 
-    /// A session that can send a message now: the given one, an idle one, or a new one. `begun_at`
-    /// is the start of the claim.
+    /// Returns a session that can send a message now: the given one, an idle one, or a new one.
+    /// `begun_at` is the start of the claim.
     pub(super) async fn ready(
         &self,
         session: Option<Session>,
@@ -98,7 +101,7 @@ impl Smtp {
     }
 
     /// Opens a session. If another claim's login was refused after this claim began, no login is
-    /// tried, and the members that were not begun are returned.
+    /// tried. The error is then no failure, so the jobs that were not started are given back.
     pub(super) async fn open(&self, begun_at: Instant) -> Result<Session, Unopened> {
         if self.logins.were_refused_since(begun_at) {
             return Err(Health::Fine.into());
@@ -107,7 +110,7 @@ impl Smtp {
         Box::pin(Session::open(self.surroundings(), begun_at)).await
     }
 
-    /// The context for opening a new session.
+    /// Returns the shared state for opening a new session.
     fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             settings: &self.settings,

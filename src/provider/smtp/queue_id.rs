@@ -1,11 +1,11 @@
-//! The queue id that a server gives an accepted message.
+//! Finds the queue id that a server gives an accepted message.
 
 use super::reply::Answer;
 
-/// The queue id in an answer: `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK id=1abc-000-XY`
-/// (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail, OpenSMTPD), `250 Ok
-/// 0100018c-…-000000` (Amazon SES). After a chunk: `250- 18 byte chunk, total 18` and `250 OK
-/// id=1abc-000-XY` (Exim).
+/// Returns the queue id in a reply: `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK
+/// id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail, OpenSMTPD),
+/// `250 Ok 0100018c-…-000000` (Amazon SES). After a chunk, the id may be in the second line: `250-
+/// 18 byte chunk, total 18` and `250 OK id=1abc-000-XY` (Exim).
 pub(super) fn queue_id(answer: &Answer) -> Option<String> {
     answer.texts().find_map(|text| queue_id_in(&text))
 }

@@ -1,8 +1,8 @@
-//! What is known about the server behind a connection: its software, and how it handles chunks and
-//! envelopes behind the final dot.
+//! Stores facts about the server behind a connection: its software, and how it handles chunks and
+//! envelopes right after the final dot.
 //!
-//! The rules: a fact about one software does not apply to another under the same host name. A trial
-//! is recorded before the write that it concerns. A recorded trial without a result has failed.
+//! A fact about one software does not apply to another one under the same host name. A trial is
+//! recorded before the write that it concerns. A recorded trial without a result has failed.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use super::extensions::Extensions;
 use super::pipelining::{Known, Pipelining, Stage};
 use crate::provider::memory::Memory;
 
-/// The kind of the facts about envelopes behind the final dot. Their values are the words of
+/// The kind of the facts about envelopes right after the final dot. Their values are the words of
 /// [`Stage`].
 const BEHIND: &str = "smtp.behind_the_dot";
 /// The kind of the facts about chunks. The only value is [`BROKEN`].
@@ -27,7 +27,8 @@ pub(super) struct Relay {
     /// The host, port, software and EHLO keywords, under which facts are stored.
     pub(super) subject: String,
     pub(super) behind: Pipelining,
-    /// The known server that does not accept an envelope behind the final dot, if this is one.
+    /// The entry in the list of servers that do not accept an envelope right after the final dot,
+    /// if this server is in the list.
     pub(super) known: Option<&'static Known>,
     /// Whether the server has accepted a chunk.
     pub(super) takes_chunks: AtomicBool,
@@ -37,9 +38,9 @@ pub(super) struct Relay {
     pub(super) forgets_sender: AtomicBool,
     /// The refusals after which another connection was tried.
     pub(super) changes: Changes,
-    /// Whether a reply to a chunk, or to a command around one, was invalid.
+    /// Whether a reply to a chunk, or to a command around it, was invalid.
     chunks_broken: AtomicBool,
-    /// Whether that is not recorded yet.
+    /// Whether the invalid reply has not been recorded yet.
     is_news: AtomicBool,
 }
 
@@ -99,7 +100,7 @@ impl Relays {
         self.memory = Some(memory);
     }
 
-    /// The relay with this greeting and these extensions.
+    /// Returns the relay with this greeting and these extensions.
     pub(super) async fn meet(
         &self,
         place: &str,
@@ -139,18 +140,18 @@ impl Relays {
     }
 
     fn met(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Relay>>> {
-        // Entries are only inserted, so a poisoned lock's value is consistent.
+        // Entries are only inserted, so the value is usable even if the lock is poisoned.
         self.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the stage of the trial of an envelope behind the final dot. False if it could not be
-    /// recorded.
+    /// Records the stage of the trial of an envelope right after the final dot. Returns false if
+    /// the stage could not be recorded.
     pub(super) async fn record(&self, relay: &Relay, stage: Stage) -> bool {
         self.remember(BEHIND, relay, stage.word()).await
     }
 
-    /// Records the start of a trial. False if the trial must not start: a result is recorded, this
-    /// or another process runs a trial, or it could not be recorded.
+    /// Records the start of a trial. Returns false if the trial must not start: a result is
+    /// recorded, this or another process runs a trial, or the start could not be recorded.
     pub(super) async fn record_trial(&self, place: &str, relay: &Relay) -> bool {
         let Some(memory) = &self.memory else { return false };
         let (place, subject) = (place.to_owned(), relay.subject.clone());
@@ -169,7 +170,7 @@ impl Relays {
         begun.unwrap_or_else(|error| not_recorded(BEHIND, &error))
     }
 
-    /// Records that chunks must not be used, if that is new.
+    /// Records that chunks must not be used, unless that is already recorded.
     pub(super) async fn record_chunks(&self, relay: &Relay) {
         if relay.is_news.swap(false, Ordering::Relaxed) {
             self.remember(CHUNKS, relay, BROKEN).await;
@@ -202,8 +203,9 @@ fn not_recorded(kind: &'static str, error: &str) -> bool {
 }
 
 impl Facts {
-    /// The stage of a relay. After a failure under this host and port, no other software name is
-    /// tried there. Otherwise software whose greeting changes each time would be tried each time.
+    /// Returns the stage of a relay. After a failure under this host and port, no other software
+    /// name is tried there. Otherwise a server whose greeting changes each time would be tried each
+    /// time.
     fn stage(&self, place: &str, subject: &str) -> Stage {
         let of = |value: &String| Stage::of_record(value);
         if let Some(stage) = self.behind.get(subject).map(of) {
@@ -218,13 +220,13 @@ impl Facts {
     }
 }
 
-/// The key under which facts about a relay are stored.
+/// Returns the key under which facts about a relay are stored.
 fn subject(place: &str, greeting: &str, offered: &Extensions) -> String {
     format!("{place} {} {}", software(greeting), offered.keywords.join(","))
 }
 
-/// The words of a greeting that name the software. Host names, dates, addresses and connection
-/// numbers are removed.
+/// Returns the words of a greeting that name the software. Host names, dates, addresses and
+/// connection numbers are removed.
 fn software(greeting: &str) -> String {
     const OF_DATES: &str =
         "mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec gmt utc";

@@ -5,22 +5,22 @@
 
 use std::fmt;
 
-/// The longest accepted line. RFC 5321 section 4.5.3.1.5 allows 512 bytes, but real servers exceed
-/// it.
+/// The maximum length of a line. RFC 5321 section 4.5.3.1.5 allows 512 bytes, but real servers
+/// exceed it.
 const MAX_LINE: usize = 4_096;
-/// The least free space for each read.
+/// The minimum free space in the buffer for each read.
 const PIECE: usize = 1_024;
-/// The most lines of one reply.
+/// The maximum number of lines of one reply.
 const MAX_LINES: usize = 200;
-/// The most characters of a text that is kept for the report.
+/// The maximum number of characters of a text that is kept for the report.
 const MAX_TEXT: usize = 300;
 
 /// One complete reply of one or more lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The three digits; the first is 2 to 5.
+    /// The three digits of the code. The first one is 2 to 5.
     pub(crate) code: u16,
-    /// The text after the code, one for each line.
+    /// The text after the code, one entry for each line.
     pub(crate) lines: Vec<String>,
 }
 
@@ -39,17 +39,17 @@ impl fmt::Display for Enhanced {
 }
 
 impl Answer {
-    /// The first digit: 2 success, 3 continue, 4 temporary failure, 5 permanent failure.
+    /// Returns the first digit: 2 success, 3 continue, 4 temporary failure, 5 permanent failure.
     pub(crate) fn class(&self) -> u16 {
         self.code / 100
     }
 
-    /// The enhanced code at the start of the first line; `None` if it is missing.
+    /// Returns the enhanced code at the start of the first line. Returns `None` if it is missing.
     pub(crate) fn enhanced(&self) -> Option<Enhanced> {
         self.lines.first().and_then(|line| split_enhanced(line)).map(|(enhanced, _)| enhanced)
     }
 
-    /// The code in the form for scripts: `550 5.1.1`, or `550` alone.
+    /// Returns the code in the form for scripts: `550 5.1.1`, or `550` alone.
     pub(crate) fn code_text(&self) -> String {
         match self.enhanced() {
             Some(enhanced) => format!("{} {enhanced}", self.code),
@@ -57,7 +57,8 @@ impl Answer {
         }
     }
 
-    /// The text without enhanced codes, with its lines joined by spaces, shortened for the report.
+    /// Returns the text without enhanced codes, with its lines joined by spaces, shortened for the
+    /// report.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
@@ -70,7 +71,8 @@ impl Answer {
         shorten(&text)
     }
 
-    /// The whole text without enhanced codes, with its lines joined by spaces, for classification.
+    /// Returns the whole text without enhanced codes, with its lines joined by spaces, for
+    /// classification.
     pub(crate) fn whole_text(&self) -> String {
         self.lines
             .iter()
@@ -79,12 +81,12 @@ impl Answer {
             .join(" ")
     }
 
-    /// The text of the first line without its enhanced code.
+    /// Returns the text of the first line without its enhanced code.
     pub(crate) fn first_line(&self) -> String {
         self.texts().next().unwrap_or_default()
     }
 
-    /// The texts of the lines without their enhanced codes.
+    /// Returns the texts of the lines without their enhanced codes.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.lines.iter().map(|line| {
             shorten(split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim())
@@ -92,7 +94,7 @@ impl Answer {
     }
 }
 
-/// At most `MAX_TEXT` characters of `text`, with control characters replaced by spaces.
+/// Returns at most `MAX_TEXT` characters of `text`, with control characters replaced by spaces.
 pub(crate) fn shorten(text: &str) -> String {
     text.chars()
         .take(MAX_TEXT)
@@ -100,8 +102,8 @@ pub(crate) fn shorten(text: &str) -> String {
         .collect()
 }
 
-/// Splits `5.1.1 no such user` into its code and the rest. If a part is missing or has more than
-/// three digits, the line is plain text.
+/// Splits `5.1.1 no such user` into the enhanced code and the rest. If a part of the code is
+/// missing or has more than three digits, the line is plain text.
 fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(line.len());
     let mut parts = line[..end]
@@ -115,7 +117,7 @@ fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
 #[derive(Debug, Default)]
 pub(crate) struct ReplyBuffer {
     bytes: Vec<u8>,
-    /// The start of the next line.
+    /// The start of the next line in the buffer.
     start: usize,
     code: Option<u16>,
     lines: Vec<String>,
@@ -127,7 +129,7 @@ impl ReplyBuffer {
         self.room().extend_from_slice(bytes);
     }
 
-    /// The buffer to which the next read appends, with free space.
+    /// Returns the buffer to which the next read appends, with free space.
     pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.bytes.drain(..self.start);
@@ -137,13 +139,13 @@ impl ReplyBuffer {
         &mut self.bytes
     }
 
-    /// Whether all bytes have been returned as replies.
+    /// Returns whether all bytes have been returned as replies.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len() && self.lines.is_empty()
     }
 
-    /// The next complete reply; `None` if it has not arrived completely. The error says what is
-    /// wrong with the data.
+    /// Returns the next complete reply. Returns `None` if the reply has not arrived completely. The
+    /// error says what is wrong with the data.
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
         loop {
             let rest = &self.bytes[self.start..];

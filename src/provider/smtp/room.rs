@@ -1,8 +1,8 @@
-//! The number of connections: as many as configured, or fewer if the server reports that it accepts
-//! no more.
+//! Limits the number of connections: as many as configured, or fewer if the server reports that it
+//! accepts no more.
 //!
-//! After a server refuses another connection, it is not asked again for a while. The open
-//! connections continue.
+//! After a server refuses an additional connection, no additional one is tried for a while. The
+//! open connections continue.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// How long after a refusal one more connection is tried, because other clients may have
+/// The time after a refusal until one more connection is tried, because other clients may have
 /// disconnected.
 const GROWS_AFTER: Duration = Duration::from_secs(60);
 
@@ -19,7 +19,7 @@ const GROWS_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Room {
     permits: Semaphore,
-    /// The current number of permits in total.
+    /// The current total number of permits.
     size: AtomicUsize,
     configured: usize,
     changed_at: Mutex<Option<Instant>>,
@@ -37,11 +37,11 @@ impl Room {
     }
 
     fn changed_at(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One instant, written at once, so a poisoned lock's value is consistent.
+        // The time is replaced in one step, so the value is usable even if the lock is poisoned.
         self.changed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a permit, which is returned when it is dropped.
+    /// Waits for a permit. Dropping the permit returns it.
     pub(super) async fn enter(&self) -> SemaphorePermit<'_> {
         self.grow();
         self.permits.acquire().await.expect("the semaphore is never closed")
@@ -58,7 +58,7 @@ impl Room {
         }
     }
 
-    /// Whether other permits than the caller's are in use.
+    /// Returns whether permits other than the caller's are in use.
     pub(super) fn has_others(&self) -> bool {
         self.size.load(Ordering::Relaxed).saturating_sub(self.permits.available_permits()) > 1
     }

@@ -7,7 +7,7 @@
 use super::reply::Answer;
 use crate::provider::Job;
 
-/// Texts that call an address or domain the sender's.
+/// Phrases that call an address or domain the sender's.
 const SENDERS: [&str; 16] = [
     "sender address",
     "sender domain",
@@ -27,15 +27,16 @@ const SENDERS: [&str; 16] = [
     "remetente",
 ];
 
-/// Texts that concern the sender even if only its domain is named.
+/// Phrases that concern the sender even if the text names only its domain.
 const DOMAINS: [&str; 5] =
     ["unauthenticated email from", "sender domain", "dmarc", "spf", "not allowed to send"];
 
-/// Texts that mean that a recipient refuses the mail.
+/// Phrases which mean that a recipient refuses the mail.
 const RECIPIENTS: [&str; 6] =
     ["recipient", "mailbox", "user", "blocked by", "does not accept", "not accept mail"];
 
-/// Whether the refusal of this job's recipient concerns the message's sender address or domain.
+/// Returns whether the refusal of this job's recipient concerns the message's sender address or
+/// domain.
 pub(super) fn names_our_sender(answer: &Answer, job: &Job) -> bool {
     let Some(sender) = &job.envelope_sender else { return false };
     let text = answer.whole_text().to_lowercase();
@@ -50,7 +51,7 @@ pub(super) fn names_our_sender(answer: &Answer, job: &Job) -> bool {
     domain != job.to.domain().to_lowercase() && holds(&DOMAINS) && names(&text, &domain)
 }
 
-/// Whether a text contains this address or domain, and not as a part of another one.
+/// Returns whether a text contains this address or domain, and not as a part of another one.
 fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+');
     text.match_indices(name).any(|(at, _)| {

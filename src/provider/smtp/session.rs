@@ -1,7 +1,7 @@
 //! Opens a session that is ready for mail: greeting, EHLO, TLS, AUTH.
 //!
-//! The rules: information from before TLS is not used after it. Credentials are sent in clear text
-//! only to loopback.
+//! Information from before TLS is not used after it. Credentials are sent without TLS only to
+//! loopback.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ use crate::model::outcome::Reason;
 use crate::provider::renewable::Current;
 use crate::provider::{Health, Refusal};
 
-/// The longest idle time of a reused session. It is well below the time after which servers,
-/// firewalls and NAT drop idle connections, some of them silently.
+/// The longest idle time after which a session is reused. It is well below the time after which
+/// servers, firewalls and NAT drop idle connections, some of them silently.
 const MAX_IDLE: Duration = Duration::from_secs(30);
-/// The most logins for one session: with the password, and with a replacement, unless another
-/// connection has found that one expired too.
+/// The maximum number of logins for one session: one with the password and one with a replacement,
+/// and one more if another connection has found that the replacement expired too.
 const LOGINS: u32 = 3;
 
 /// A session that is ready for a transaction.
@@ -53,28 +53,29 @@ pub(super) struct Session {
     /// The MAIL command, without SIZE, that is still valid because the server refused only the
     /// recipient.
     pub(super) in_force: Option<String>,
-    /// The number of RSETs that followed a refusal only. Servers count such commands.
+    /// The number of RSETs that followed only a refusal. Servers count such commands.
     pub(super) spare_resets: u32,
     /// The facts known about the server.
     pub(super) relay: Arc<Relay>,
     /// Whether MAIL, RCPT and DATA may share a write.
     pub(super) groups: bool,
-    /// Whether an envelope behind the final dot is only a trial. If the server does not accept it,
-    /// no recipient is charged.
+    /// Whether an envelope right after the final dot is only a trial. If the server does not accept
+    /// it, no recipient is charged.
     pub(super) is_auto: bool,
-    /// The trial of an envelope behind the final dot, if this connection runs it.
+    /// The trial of an envelope right after the final dot, if this connection runs it.
     pub(super) trial: Option<Trial>,
-    /// Whether the server accepted the message before the envelope that was sent ahead.
+    /// Whether the server accepted the message before an envelope that was sent early.
     pub(super) dot_went_well: bool,
-    /// Whether the last envelope behind a final dot got normal answers and the message before it
-    /// was accepted.
+    /// Whether the last envelope that was sent right after a final dot got normal replies and the
+    /// message before it was accepted.
     pub(super) behind_went_well: bool,
-    /// Whether the server has returned a queue id for a message. It then does so for every message.
+    /// Whether the server has returned a queue id for a message. It then returns one for every
+    /// message.
     pub(super) names_messages: bool,
     pub(super) used_at: Instant,
 }
 
-/// Why no session could be opened.
+/// The reason why no session could be opened.
 pub(super) enum Unopened {
     /// The server accepts no further connection.
     Crowded(Health),
@@ -97,9 +98,9 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Session {
-    /// Opens a session at one of the relay's addresses; `begun_at` is the start of the claim. If
-    /// the password was refused and a replacement fetched, it tries again. The error is the
-    /// provider's health.
+    /// Opens a session at one of the relay's addresses. `begun_at` is the start of the claim. If
+    /// the server refuses the password and a replacement was fetched, it tries again. The error
+    /// contains the provider's health.
     pub(super) async fn open(
         surroundings: Surroundings<'_>,
         begun_at: Instant,
@@ -115,12 +116,12 @@ impl Session {
                 return Ok(session);
             }
         }
-        // Each password was accepted on another connection meanwhile. The members that were not
-        // begun are returned.
+        // Each of the passwords was refused and replaced meanwhile. The jobs that were not started
+        // are given back.
         Err(Health::Fine.into())
     }
 
-    /// Tries to open a session; `None` if the next attempt has another password.
+    /// Tries once to open a session. Returns `None` if the next attempt has another password.
     async fn attempt(
         surroundings: Surroundings<'_>,
         begun_at: Instant,
@@ -133,7 +134,7 @@ impl Session {
                 Ok((connection, place)) => {
                     return Ok(Self::prepare(surroundings, connection, place, begun_at).await?);
                 }
-                // The address counts as failed. Another address may be another machine.
+                // The address counts as failed. Another address may belong to another machine.
                 Err(Ungreeted::Passing(health)) => {
                     known.avoid(peer);
                     if left.is_empty() {
@@ -147,8 +148,8 @@ impl Session {
         }
     }
 
-    /// Does EHLO, STARTTLS and AUTH on a connection with a greeting. Longer than other functions,
-    /// because the steps must follow each other and share the connection.
+    /// Does EHLO, STARTTLS and AUTH on a connection with a greeting. The function is long because
+    /// the steps must follow each other and share the connection.
     async fn prepare(
         surroundings: Surroundings<'_>,
         mut connection: Connection,
@@ -193,8 +194,8 @@ impl Session {
                 Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
                 Err(fault) => return Err(fault.health()),
             };
-            // The turn is held while another password is fetched, so waiting logins get the new
-            // one.
+            // The turn to log in is kept while another password is fetched, so waiting logins use
+            // the new password.
             if refuses_password(&answer) && who.password.renew(number).await {
                 drop(turn);
                 connection.quit().await;
@@ -233,9 +234,9 @@ impl Session {
         }))
     }
 
-    /// Sends RSET to clear what a refusal may have left, and checks that the server is alive and
-    /// answers in order. Returns false if the session cannot be used any more. Any 250 is a
-    /// success; 4yz and 5yz mean that the server will close.
+    /// Sends RSET to clear what a refusal may have left on the server. This also checks that the
+    /// server still answers, and in order. Returns false if the session cannot be used any more.
+    /// Any 250 is a success. A 4yz or 5yz reply means that the server will close the connection.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_force = None;
         self.spare_resets += 1;
@@ -254,8 +255,8 @@ impl Session {
         !self.needs_reset
     }
 
-    /// Whether the next transaction can start on this session: it is open, was not idle for too
-    /// long, and is below the message limit.
+    /// Returns whether the next transaction can start on this session: it is open, was not idle for
+    /// too long, and is below the message limit.
     pub(super) fn is_usable(&mut self, settings: &Settings) -> bool {
         self.transactions < settings.per_connection.get()
             && self.used_at.elapsed() < MAX_IDLE
@@ -272,7 +273,7 @@ fn unreachable(settings: &Settings, why: &str) -> Health {
     ))
 }
 
-/// The relay's addresses in the order in which to try them.
+/// Looks up the relay's addresses. Returns them in the order in which to try them.
 async fn look_up(settings: &Settings, known: &Addresses) -> Result<Vec<SocketAddr>, Health> {
     let limit = settings.limits.connect;
     match timeout(limit, lookup_host((settings.host.as_str(), settings.port))).await {
@@ -347,7 +348,7 @@ fn wants_starttls(
         Encryption::UnlessLoopback => true,
     };
     if is_required && !offered.starttls {
-        let detail = "TLS is required and the server does not offer STARTTLS; use another port, or tls = \"optional\"";
+        let detail = "TLS is required, but the server does not offer STARTTLS; use another port, or set tls = \"optional\"";
         return Err(Health::Stop(Refusal::new(Reason::Session, "", detail)));
     }
     Ok(offered.starttls)

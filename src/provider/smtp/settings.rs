@@ -1,4 +1,4 @@
-//! The keys of an SMTP provider in mailbatch.toml, checked before anything is sent.
+//! Reads the keys of an SMTP provider in mailbatch.toml. They are checked before anything is sent.
 //!
 //! An error never repeats the URL or a part of it, because the URL may contain a password.
 
@@ -33,40 +33,40 @@ pub(super) const KEYS: &[&str] = &[
     "dkim",
 ];
 
-/// The largest window. After a failure, all messages of a window may be `Unknown`, on each
-/// connection.
+/// The largest window. After a failure, the outcome of all messages in a window may be unknown, on
+/// each connection.
 const MAX_WINDOW: usize = 64;
 
-/// When a session switches to TLS.
+/// The rule that decides when a session uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
     /// TLS from the first byte (`smtps://`).
     Implicit,
     /// STARTTLS, always (`smtp+starttls://`, `tls = "required"`).
     Required,
-    /// STARTTLS where it is offered (`tls = "optional"`).
+    /// STARTTLS if the server offers it (`tls = "optional"`).
     Optional,
-    /// STARTTLS, except on loopback. There it is used only if the server offers AUTH after STARTTLS
-    /// only.
+    /// STARTTLS is required, except on loopback. There it is used only if the server offers AUTH
+    /// only after STARTTLS.
     UnlessLoopback,
 }
 
 /// A relay and how to connect to it.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// A name in ASCII, or an IP address.
+    /// The relay's name in ASCII, or an IP address.
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) encryption: Encryption,
     pub(super) tls: Arc<Tls>,
     pub(super) credentials: Option<Credentials>,
     pub(super) mechanism: Option<Mechanism>,
-    /// The name for EHLO; `None` means the connection's own address.
+    /// The name for EHLO; `None` means the address of the connection's local end.
     pub(super) helo: Option<String>,
-    /// The most messages over one connection.
+    /// The maximum number of messages over one connection.
     pub(super) per_connection: NonZeroU32,
-    /// The most messages in progress on one connection if the server accepts chunks; 1 disables
-    /// chunks.
+    /// The maximum number of messages in progress on one connection if the server accepts chunks. 1
+    /// disables chunks.
     pub(super) window: usize,
     /// Which commands may be sent together; `auto` is the default.
     pub(super) pipelining: Mode,
@@ -76,7 +76,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The host and port, as used in facts about the relay.
+    /// Returns the host and port, as used in facts about the relay.
     pub(super) fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -104,8 +104,8 @@ impl Settings {
             (Scheme::Smtp, Some("optional")) => Encryption::Optional,
             (Scheme::Smtps | Scheme::StartTls, Some("optional")) => {
                 return Err(keys
-                    .error("tls", "optional contradicts the url, which requires it")
-                    .hint("write smtp:// in the url"));
+                    .error("tls", "optional contradicts the url, which requires TLS")
+                    .hint("write smtp:// in the url, or remove tls"));
             }
             (Scheme::Smtps, _) => Encryption::Implicit,
             (Scheme::Smtp | Scheme::StartTls, _) => Encryption::Required,
@@ -185,7 +185,7 @@ impl Keys<'_> {
         let count =
             value.as_integer().and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
         count.ok_or_else(|| {
-            self.error("per_connection", "not a number of messages")
+            self.error("per_connection", "not a valid number of messages")
                 .hint("write a whole number, at least 1")
         })
     }
@@ -198,7 +198,7 @@ impl Keys<'_> {
             .filter(|n| (1..=MAX_WINDOW).contains(n));
         count.ok_or_else(|| {
             self.error("window", "not a valid number of messages")
-                .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 suits a relay that handles BDAT well; 1 disables the window"))
+                .hint(format!("write a whole number from 1 to {MAX_WINDOW}: 1 disables the window, 16 suits a relay that handles BDAT well"))
         })
     }
 
@@ -207,7 +207,7 @@ impl Keys<'_> {
         match Mode::WORDS.iter().find(|(known, _)| *known == word) {
             Some((_, mode)) => Ok(*mode),
             None => Err(self
-                .error("pipelining", "not a way to pipeline")
+                .error("pipelining", "not a pipelining mode")
                 .hint("write auto, full, envelope or off, or remove the key for auto")),
         }
     }
@@ -227,12 +227,13 @@ impl Keys<'_> {
     }
 }
 
-/// This machine's name, if it is a full DNS name.
+/// Returns this machine's name, if it is a full DNS name.
 fn own_name() -> Option<String> {
     domain_to_ascii(&crate::host::name()).ok().filter(|name| name.contains('.'))
 }
 
-/// An address in the form that EHLO and HELO accept instead of a name (RFC 5321 section 4.1.3).
+/// Returns an address in the form that EHLO and HELO accept instead of a name (RFC 5321 section
+/// 4.1.3).
 pub(super) fn address_literal(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => format!("[{v4}]"),

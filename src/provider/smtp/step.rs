@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::reply::Answer;
 
-/// The step of a session to which an answer belongs.
+/// The step of a session to which a reply belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Greeting,
@@ -15,7 +15,7 @@ pub(crate) enum Step {
     Mail,
     Rcpt,
     Data,
-    /// The message up to the final dot, and the answer to it.
+    /// The message up to the final dot, and the reply to it.
     Message,
     /// A lone dot, which ends a DATA without a recipient (RFC 2920 section 3.1).
     LoneDot,
@@ -40,8 +40,8 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Whether an answer whose text concerns the provider may still concern only the current
-    /// recipient or its receiving domain. That is so for an answer to RCPT, and for a 421 at the
+    /// Returns whether a reply whose text concerns the provider may still concern only the current
+    /// recipient or its receiving domain. This is so for a reply to RCPT, and for a 421 at the
     /// message.
     pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
         self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))

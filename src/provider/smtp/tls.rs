@@ -1,4 +1,4 @@
-//! TLS for SMTP sessions: the trusted roots, and the meaning of a failed handshake.
+//! Provides TLS for SMTP sessions: the trusted roots, and the interpretation of a failed handshake.
 //!
 //! A certificate is always verified, even if TLS itself is optional.
 
@@ -25,7 +25,8 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// TLS settings for `server_name`, with `extra_roots` in addition to the system's roots.
+    /// Creates TLS settings for `server_name`, with `extra_roots` in addition to the system's
+    /// roots.
     pub(super) fn new(
         server_name: ServerName<'static>,
         extra_roots: Vec<CertificateDer<'static>>,
@@ -33,7 +34,7 @@ impl Tls {
         Self { server_name, extra_roots, config: OnceLock::new() }
     }
 
-    /// Does the handshake over `stream`. It has no time limit.
+    /// Does the handshake over `stream`. There is no time limit.
     pub(super) async fn upgrade(
         &self,
         stream: TcpStream,
@@ -54,7 +55,7 @@ impl Tls {
             .map_err(|error| diagnose(&error))
     }
 
-    /// Whether the server answers a TLS handshake. It has no time limit.
+    /// Returns whether the server answers a TLS handshake. There is no time limit.
     pub(super) async fn is_spoken(&self, stream: TcpStream) -> bool {
         match self.upgrade(stream).await {
             Ok(_) => true,
@@ -64,16 +65,16 @@ impl Tls {
     }
 }
 
-/// Why a handshake failed.
+/// The reason why a handshake failed.
 #[derive(Debug)]
 pub(super) enum Unencrypted {
     /// The server's answer is not TLS.
     NotSpoken,
-    /// Any other failure, with the provider's health.
+    /// Any other failure, with the provider's health after it.
     Failed(Health),
 }
 
-/// The error text for a server that does not answer with TLS.
+/// The error text for a server whose answer to a TLS handshake is not TLS.
 pub(super) const NOT_SPOKEN: &str = "the server answers the TLS handshake with something else";
 
 impl From<Unencrypted> for Health {
@@ -85,7 +86,7 @@ impl From<Unencrypted> for Health {
     }
 }
 
-/// Interprets a failed handshake. An invalid certificate will be invalid again; any other failure
+/// Interprets a failed handshake. An invalid certificate will be invalid again. Any other failure
 /// may be temporary.
 fn diagnose(error: &std::io::Error) -> Unencrypted {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

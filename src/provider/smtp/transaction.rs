@@ -1,8 +1,8 @@
-//! Sends one message over a session: MAIL, RCPT, DATA, the message, and the answer to it.
+//! Sends one message over a session: MAIL, RCPT, DATA, the message, and the reply to it.
 //!
-//! The rules: each transaction has one recipient. Without PIPELINING, commands are sent one at a
-//! time. The trace is written before the write that contains the final dot. A verdict is given only
-//! if it is certain; otherwise it is `Unknown`.
+//! Each transaction has one recipient. Without PIPELINING, commands are sent one at a time. The
+//! trace is written before the write that contains the final dot. A verdict is given only if it is
+//! certain; otherwise it is `Unknown`.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -19,25 +19,25 @@ use super::step::Step;
 use crate::model::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
-/// How long to wait for the answers to an envelope behind the final dot during the trial.
+/// The wait for the replies to an envelope sent right after the final dot, during the trial.
 const TRIAL: Duration = Duration::from_secs(10);
 
-/// How a transaction ended.
+/// The result of a transaction.
 pub(super) enum Ended {
-    /// With a verdict. `is_usable` is whether the session can continue; `refused` is the answer if
-    /// it was a refusal.
+    /// The transaction has a verdict. `is_usable` says whether the session can continue. `refused`
+    /// is the reply if it was a refusal.
     Settled { verdict: Verdict, health: Health, is_usable: bool, refused: Option<(Step, Answer)> },
-    /// The session failed before anything was written that could complete the message, or the
+    /// The session failed before anything was written that could complete the message. Or the
     /// server refused the message because the connection has reached its limit.
     Broken(Fault),
-    /// The server does not accept an envelope behind the final dot. This message was not begun, or
-    /// was certainly not accepted.
+    /// The server does not accept an envelope right after the final dot. This message was not
+    /// started, or was certainly not accepted.
     NotBehind,
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
 }
 
-/// The result of a further recipient under the previous message's sender.
+/// The result of sending another recipient's RCPT under the previous message's sender.
 pub(super) enum Followed {
     Taken,
     Refused(Answer),
@@ -46,7 +46,8 @@ pub(super) enum Followed {
     Broken(Fault),
 }
 
-/// Checks without network access whether this server can accept the message; `None` if it can.
+/// Checks without network access whether this server can accept the message. Returns `None` if it
+/// can.
 pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
     let offered = &session.extensions;
     let rejected = |reason, code: &str, detail: String| {
@@ -56,14 +57,14 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
         return rejected(
             Reason::Content,
             "552 5.3.4",
-            format!("message is {} bytes, the server takes {limit}", job.message.len()),
+            format!("message has {} bytes, the server accepts at most {limit}", job.message.len()),
         );
     }
     if job.eight_bit != EightBit::Nowhere && !offered.eight_bit_mime {
         return rejected(
             Reason::Content,
             "554 5.6.1",
-            "message has 8-bit bytes, the server lacks 8BITMIME".into(),
+            "message has 8-bit bytes, but the server does not support 8BITMIME".into(),
         );
     }
     if offered.smtputf8 {
@@ -73,7 +74,7 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
         let refusal = Refusal::new(
             Reason::Session,
             "550 5.6.7",
-            "the envelope sender is not ASCII, the server lacks SMTPUTF8",
+            "the envelope sender is not ASCII, but the server does not support SMTPUTF8",
         );
         return Some((
             Verdict::NotTaken { refusal: refusal.clone(), counts: false },
@@ -84,20 +85,21 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
         return rejected(
             Reason::BadAddress,
             "553 5.6.7",
-            "address is not ASCII, the server lacks SMTPUTF8".into(),
+            "address is not ASCII, but the server does not support SMTPUTF8".into(),
         );
     }
     if job.eight_bit == EightBit::Headers {
         return rejected(
             Reason::Content,
             "554 5.6.9",
-            "message has headers that are not ASCII, the server lacks SMTPUTF8".into(),
+            "message has headers that are not ASCII, but the server does not support SMTPUTF8"
+                .into(),
         );
     }
     None
 }
 
-/// The answers to the commands before the message.
+/// The replies to the commands before the message.
 #[derive(Default)]
 struct Envelope {
     is_sender_taken: bool,
@@ -116,8 +118,8 @@ impl Envelope {
         match (answer.class(), step) {
             (3, Step::Data) if answer.code == 354 => self.is_data_open = true,
             (2, Step::Reset) => {}
-            // The session is over, whatever the text says, as with Exim's `554 Too many nonmail
-            // commands`. No recipient is to blame.
+            // The server ends the session, whatever the text says, as with Exim's `554 Too many
+            // nonmail commands`. No recipient is to blame.
             (4 | 5, Step::Reset) => return Err(Fault::Closing(step, answer)),
             (2, Step::Mail) => self.is_sender_taken = true,
             (2, Step::Rcpt) => self.is_recipient_taken = true,
@@ -136,9 +138,9 @@ impl Envelope {
 }
 
 impl Session {
-    /// Sends one message. Nothing may be in progress except this job's own envelope. If the server
-    /// supports PIPELINING, the envelope of `next` is sent with the end of this message, so that
-    /// each message costs one round trip.
+    /// Sends one message. No command may be in progress except this job's own envelope. If the
+    /// server supports PIPELINING, the envelope of `next` is sent with the end of this message, so
+    /// that each message costs one round trip.
     pub(super) async fn deliver(
         &mut self,
         job: &Job,
@@ -188,8 +190,8 @@ impl Session {
         }
     }
 
-    /// Sends the job's RCPT under the valid sender, if the job has the same sender. Nothing may be
-    /// in progress.
+    /// Sends the job's RCPT under the sender that is still valid, if the job has the same sender.
+    /// No command may be in progress.
     pub(super) async fn follow(&mut self, job: &Job) -> Followed {
         let Some(in_force) = self
             .in_force
@@ -228,8 +230,9 @@ impl Session {
         }
     }
 
-    /// Continues with the valid sender, which saves an RSET: servers count RSETs that clear
-    /// nothing. `None` if there is no such sender, or the server has forgotten it.
+    /// Continues with the sender that is still valid. This saves an RSET, because servers count
+    /// RSETs that clear nothing. Returns `None` if there is no such sender, or the server has
+    /// forgotten it.
     async fn exchange_more(
         &mut self,
         job: &Job,
@@ -269,8 +272,8 @@ impl Session {
     }
 
     async fn absorb_behind(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
-        // Without a shorter limit, a server that discards the commands would be waited for as long
-        // as a slow one.
+        // During the trial, a shorter limit detects a server that discards the commands. The normal
+        // limit allows for slow servers.
         let limit =
             self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
         let exchanged = self.absorb_answers(envelope, limit).await;
@@ -322,7 +325,8 @@ impl Session {
         self.mail_command_with(job, self.extensions.size.is_some())
     }
 
-    /// The MAIL command without SIZE, which has already been compared with the server's limit.
+    /// Returns the MAIL command without SIZE, because the size has already been compared with the
+    /// server's limit.
     pub(super) fn mail_command_without_size(&self, job: &Job) -> String {
         self.mail_command_with(job, false)
     }
@@ -354,8 +358,9 @@ impl Session {
         if envelope.is_recipient_taken {
             return false;
         }
-        // DATA was sent with RCPT, and the server opened it although it has no recipient (RFC 2920
-        // section 3.1). An empty message then reaches no recipient, whatever the server answers.
+        // DATA was sent with RCPT, and the server accepted DATA although there is no recipient (RFC
+        // 2920 section 3.1). An empty message then reaches no recipient, whatever the server
+        // replies.
         self.connection.queue(Step::LoneDot, ".");
         let answered = match self.connection.flush().await {
             Ok(()) => self.connection.next().await,
@@ -364,9 +369,9 @@ impl Session {
         matches!(answered, Ok(Some((_, answer))) if answer.class() != 3 && answer.code != 421)
     }
 
-    /// Writes the message with its final dot and waits for the answer.
+    /// Writes the message with its final dot and waits for the reply.
     async fn complete(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
-        // An answer that arrives before the message was sent cannot belong to the message.
+        // A reply that arrives before the message was sent cannot belong to the message.
         if self.connection.has_been_disturbed() {
             return Ended::Broken(Fault::Garbled(
                 Step::Data,
@@ -374,8 +379,8 @@ impl Session {
             ));
         }
         let message = self.connection.queue_message(job);
-        // Only DATA must be the last command of its group; the end of a message may be followed by
-        // MAIL (RFC 2920 section 3.1).
+        // DATA must be the last command of its group, but MAIL may follow the end of a message (RFC
+        // 2920 section 3.1).
         if let Some(next) = next.filter(|_| self.groups) {
             for (step, command) in self.envelope_commands(next) {
                 self.connection.queue(step, &command);
@@ -384,7 +389,7 @@ impl Session {
         }
         let announced = wire.announce(&[job.id]);
         // Yielding lets messages that are ready at the same moment share one trace write. A server
-        // on the same machine is then also woken once for all of them.
+        // on the same machine is then also woken only once for all of them.
         tokio::task::yield_now().await;
         if let Err(error) = announced.and_then(|ticket| wire.crossed(ticket)) {
             return Ended::Untraced(error);
@@ -433,7 +438,7 @@ impl Session {
                 Ended::Broken(Fault::Spent(Step::Message, answer.clone()))
             }
             4 | 5 => {
-                // The envelope behind the message has started its own transaction.
+                // The envelope that followed the message has started its own transaction.
                 self.needs_reset = !self.envelope_is_out;
                 let (verdict, health) = judge_for(job, Step::Message, answer);
                 Ended::Settled {
@@ -451,8 +456,8 @@ impl Session {
     }
 }
 
-/// Whether a message was refused because an envelope followed its final dot. The answer's code
-/// means a wrong sequence or protocol, or its text says so. During a trial, a 421 counts too.
+/// Returns whether a message was refused because an envelope followed its final dot. The reply's
+/// code means a wrong sequence or protocol, or its text says so. During a trial, a 421 counts too.
 fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
     const WORDS: [&str; 3] = ["pipelin", "synchroni", "protocol"];
     let is_of_the_protocol =
@@ -464,8 +469,8 @@ fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
         || (is_trial && answer.code == 421)
 }
 
-/// Whether the answers to an envelope behind the final dot show that the server does not accept one
-/// there.
+/// Returns whether the replies to an envelope right after the final dot show that the server does
+/// not accept one there.
 fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bool {
     match (exchanged, &envelope.refused) {
         (_, Some((_, answer))) if answer.code == 503 => true,
@@ -475,7 +480,7 @@ fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bo
     }
 }
 
-/// The RCPT command for the job's recipient.
+/// Returns the RCPT command for the job's recipient.
 pub(super) fn rcpt_command(job: &Job) -> String {
     format!("RCPT TO:<{}>", job.to)
 }

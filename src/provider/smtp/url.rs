@@ -2,9 +2,8 @@
 //!
 //! The crate `url` is not used, because it treats the host of a non-web scheme as opaque. It
 //! percent-encodes a non-ASCII name instead of converting it to its DNS form, does not recognise
-//! IPv4 addresses, and has no default ports.
-//!
-//! An error never repeats a part of the URL, because the URL may contain a password.
+//! IPv4 addresses, and has no default ports. An error never repeats a part of the URL, because the
+//! URL may contain a password.
 
 use std::net::IpAddr;
 
@@ -13,7 +12,7 @@ use rustls_pki_types::ServerName;
 
 use crate::model::address::domain_to_ascii;
 
-/// How the session begins.
+/// The way in which a session begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Smtp,
@@ -31,7 +30,7 @@ pub(crate) struct Url {
     pub(crate) server_name: ServerName<'static>,
 }
 
-/// What is wrong, and how to fix it.
+/// An error about the URL, and how to fix it.
 pub(crate) type UrlError = (&'static str, &'static str);
 
 /// Parses `smtp://[user@]host[:port]` and the other schemes.
@@ -84,11 +83,11 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
     Ok(Url { scheme, user, host, port, server_name })
 }
 
-/// Decodes escapes such as `%40`; `None` if an escape is incomplete, or decodes to a control
-/// character.
+/// Decodes escapes such as `%40`. Returns `None` if an escape is incomplete, or decodes to a
+/// control character.
 fn decoded(text: &str) -> Option<String> {
-    // The crate leaves an incomplete escape unchanged. Here it is more likely a typing error than a
-    // part of a user name.
+    // The crate leaves an incomplete escape unchanged. Here such an escape is more likely a typing
+    // error than a part of a user name.
     let is_whole = |rest: &str| {
         rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };

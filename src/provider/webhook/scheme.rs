@@ -56,7 +56,7 @@ pub(in crate::provider) fn hmac_fits(
 /// is replaced, but a header could contain a thousand.
 const MOST_SIGNATURES: usize = 8;
 
-/// Returns whether one of the tags is the HMAC-SHA256 over these parts. The HMAC is computed only
+/// Checks that one of the tags is the HMAC-SHA256 over these parts. The HMAC is computed only
 /// once.
 pub(in crate::provider) fn any_hmac_fits(
     key: &[u8],

@@ -1,6 +1,6 @@
-//! Interprets the answers to the messages in progress, and their absence.
+//! Interprets the replies to the messages in progress, and missing replies.
 //!
-//! An answer that does not fit its step is not used, nor is any answer after it.
+//! A reply that does not fit its step is not used, nor is any reply after it.
 
 use std::sync::atomic::Ordering;
 
@@ -18,7 +18,7 @@ use crate::provider::smtp::step::Step;
 use crate::provider::{Health, Job, Refusal, Verdict};
 
 impl<'a> HandOver<'a> {
-    /// Handles one answer, which belongs to the first message in progress. Fails if the answer does
+    /// Handles one reply, which belongs to the first message in progress. Fails if the reply does
     /// not fit its step.
     pub(super) fn absorb(
         &mut self,
@@ -61,7 +61,7 @@ impl<'a> HandOver<'a> {
         Ok(())
     }
 
-    /// Handles a refusal of BDAT, caused by the message or by a command before it.
+    /// Handles a refusal of BDAT. The message, or a command before it, may be the cause.
     fn refused_message(&mut self, pipe: &mut Pipe<'a>, answer: Answer) -> Result<(), Fault> {
         let Some(mut flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.is_held = true;
@@ -70,7 +70,7 @@ impl<'a> HandOver<'a> {
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
         let (step, refusal) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
-            // A server that does not know the command reads the message that follows as commands.
+            // A server that does not know BDAT reads the message that follows it as commands.
             pipe.session.relay.break_chunks();
         }
         let leaves_sender = step == Step::Rcpt
@@ -84,7 +84,7 @@ impl<'a> HandOver<'a> {
         pipe.session.in_force =
             (leaves_sender && !forgets).then(|| pipe.session.mail_command_without_size(flight.job));
         if step == Step::Reset {
-            // The session is over, and this message was not begun.
+            // The server ends the session, and this message was not started.
             pipe.again.push(flight.job);
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl<'a> HandOver<'a> {
         pipe.stop_writing(fault);
     }
 
-    /// Handles a positive answer to BDAT.
+    /// Handles a positive reply to BDAT.
     fn taken_message(&mut self, pipe: &mut Pipe<'a>, answer: &Answer) -> Result<(), Fault> {
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
         let provider_id = queue_id(answer);
@@ -169,8 +169,8 @@ impl<'a> HandOver<'a> {
             ));
         }
         if flight.refused.is_some() && flight.is_recipient_taken {
-            // The recipient was accepted although its sender was refused, so another transaction's
-            // sender was valid. It is unknown which recipients got the message.
+            // The server accepted the recipient although it refused the sender, so the sender of
+            // another transaction was valid. It is unknown which recipients got the message.
             flight.refused = None;
             return Err(Fault::Garbled(
                 Step::Message,
@@ -180,7 +180,7 @@ impl<'a> HandOver<'a> {
         let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.was_used = true;
         if let Some((step, refusal)) = flight.refused {
-            // The server accepted the message for no recipient.
+            // The server accepted the message without a recipient, so it delivers it to no address.
             pipe.session.needs_reset = true;
             let (verdict, health) = judge_chunk(flight.job, step, &refusal);
             self.conclude(pipe, flight.job, verdict, health);
@@ -204,7 +204,7 @@ impl<'a> HandOver<'a> {
         pipe.is_held |= self.settle(job, verdict, health).is_err();
     }
 
-    /// Ends reading. The outcome of messages that were completely written and not answered is
+    /// Ends reading. The outcome of messages that were completely written and got no reply is
     /// unknown.
     pub(super) fn break_off(&mut self, pipe: &mut Pipe<'a>, fault: Fault) {
         pipe.is_held = true;
@@ -217,14 +217,14 @@ impl<'a> HandOver<'a> {
         let Some(cause) = pipe.fault.clone() else { return };
         let handed_over = std::mem::take(&mut pipe.flights);
         let cut = std::mem::take(&mut pipe.cut);
-        // The server announced that it closes, and closed. It had not begun any message that it had
-        // not begun to answer.
+        // The server announced that it closes, and closed. It had not started a message unless it
+        // had replied to a command of that message.
         let was_announced = is_lost && matches!(cause, Fault::Closing(Step::Reset, _));
         let is_doubtful = handed_over
             .iter()
             .any(|flight| flight.refused.is_none() && (flight.is_begun || !was_announced));
-        // A server may close at any time. The same messages are then sent over a new connection, as
-        // without a window.
+        // A server may close a connection at any time. The same messages are then sent over a new
+        // connection, as without a window.
         let may_go_again = !is_doubtful
             && is_closed
             && cause.is_closed_connection()
@@ -274,19 +274,19 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// Whether an answer has the form `250 OK <id>` with an id of any length, in addition to the
+/// Returns whether a reply has the form `250 OK <id>` with an id of any length, in addition to the
 /// certain forms.
 fn may_name_a_message(answer: &Answer) -> bool {
     answer.texts().any(|text| matches!(text.split_whitespace().collect::<Vec<_>>()[..], [ok, _] if ok.eq_ignore_ascii_case("ok")))
 }
 
-/// Whether the enhanced code concerns an address (X.1.Z in RFC 3463). Of positive answers, only
-/// those to MAIL and RCPT do.
+/// Returns whether the enhanced code concerns an address (X.1.Z in RFC 3463). Among positive
+/// replies, only those to MAIL and RCPT do.
 fn speaks_of_an_address(answer: &Answer) -> bool {
     answer.enhanced().is_some_and(|enhanced| enhanced.subject == 1)
 }
 
-/// Judges a refusal as for DATA, except that an unknown BDAT command is not charged to the
+/// Judges a refusal like one of DATA, except that an unknown BDAT command is not charged to the
 /// recipient.
 fn judge_chunk(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     if step == Step::Message && matches!(answer.code, 500 | 502) {

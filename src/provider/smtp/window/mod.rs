@@ -37,14 +37,14 @@ use super::step::Step;
 use super::transaction::{Followed, check};
 use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
-/// A further message is added only while fewer bytes than this are unwritten.
+/// The number of unwritten bytes from which no further message is added.
 const MOST_QUEUED: usize = 256 * 1024;
 
-/// The idle time after which RSET tests the session first. Otherwise everything written to a lost
-/// connection would have an unknown outcome.
+/// The idle time after which an RSET tests the session first. Otherwise every message written to a
+/// lost connection would have an unknown outcome.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The slot for which the next message waits.
+/// The slot (the permission to send) for which the next message waits.
 type Slot<'a> = Option<BoxFuture<'a, Result<(), Stopped>>>;
 
 async fn granted(slot: &mut Slot<'_>) -> Result<(), Stopped> {
@@ -105,7 +105,8 @@ impl<'a> HandOver<'a> {
             session = self.opened(self.smtp.open(self.begun_at).await)?;
         }
         if self.smtp.width(&session).is_none() {
-            // The server is not the same as before. This one receives the message by DATA.
+            // The server's software has changed since the last session. It receives this message by
+            // DATA.
             self.granted = Some(job.id);
             self.todo.push_front(job);
             self.session = Some(session);
@@ -141,7 +142,7 @@ impl<'a> HandOver<'a> {
                 continue;
             }
             let queued = pipe.session.connection.queued();
-            // After a fault nothing is written; an empty slice only reads.
+            // After a fault nothing is written. An empty slice only reads.
             let end = if pipe.fault.is_none() { pipe.slice_end } else { 0 };
             let (deadline, silent) = pipe.deadline();
             tokio::select! {
@@ -157,7 +158,7 @@ impl<'a> HandOver<'a> {
                 () = expired(deadline) => self.break_off(&mut pipe, silent),
             }
         }
-        // A slot counts against the limits, so a pending one is awaited and used.
+        // A slot counts against the rate limits, so a requested one is awaited and used.
         if let Some(slot) =
             slot.take().filter(|_| !pipe.is_stopped && self.reply.health == Health::Fine)
         {
@@ -168,7 +169,7 @@ impl<'a> HandOver<'a> {
         self.finish(pipe)
     }
 
-    /// Starts the messages that may start, and returns the one that must wait for its slot.
+    /// Starts the messages that may start, and returns the message that must wait for its slot.
     fn fill(&mut self, pipe: &mut Pipe<'a>) -> Option<&'a Job> {
         while !(pipe.is_held || pipe.flights.is_empty())
             && pipe.session.connection.queued() < MOST_QUEUED
@@ -188,7 +189,7 @@ impl<'a> HandOver<'a> {
         None
     }
 
-    /// Handles the permission, or its refusal, for the first remaining job.
+    /// Handles the permission for the first remaining job, or the refusal of permission.
     fn continue_with(&mut self, pipe: &mut Pipe<'a>, permitted: Result<(), Stopped>) {
         match permitted {
             Ok(()) if pipe.is_held || pipe.flights.is_empty() => {
@@ -228,7 +229,8 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// Stops because the trace failed. A message that was not written completely was never begun.
+    /// Stops because the trace cannot be written. A message that was not written completely was
+    /// never started.
     fn give_up_untraced(&mut self, pipe: &mut Pipe<'a>, error: &std::io::Error) {
         pipe.is_held = true;
         // The part that the trace did not record has not been written.

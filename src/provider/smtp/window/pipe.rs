@@ -1,4 +1,5 @@
-//! A session with its messages in progress: how far each was written, and when to stop waiting.
+//! Represents a session with its messages in progress: how much of each was written, and when to
+//! stop waiting.
 //!
 //! A message counts as completely written if the server may have received all of it.
 
@@ -16,10 +17,11 @@ use crate::provider::{Job, RowNumber, Wire};
 /// A message in progress.
 pub(super) struct Flight<'a> {
     pub(super) job: &'a Job,
-    /// The end of the message in the outbox; `None` after all of it has been written.
+    /// The position in the outbox where the message ends; `None` after the whole message has been
+    /// written.
     pub(super) end: Option<usize>,
     pub(super) is_traced: bool,
-    /// Whether any of its commands has been answered.
+    /// Whether the server has replied to any of the message's commands.
     pub(super) is_begun: bool,
     pub(super) is_recipient_taken: bool,
     /// The first refusal. Later refusals are its consequences.
@@ -29,22 +31,22 @@ pub(super) struct Flight<'a> {
 /// A session with its messages in progress.
 pub(super) struct Pipe<'a> {
     pub(super) session: Session,
-    /// Oldest first. The next answer belongs to the first one.
+    /// The messages in progress, oldest first. The next reply belongs to the first one.
     pub(super) flights: VecDeque<Flight<'a>>,
     /// Messages that cannot be written completely any more.
     pub(super) cut: Vec<Flight<'a>>,
-    /// Messages that were not begun because the server was about to close.
+    /// Messages that were not started because the server was about to close.
     pub(super) again: Vec<&'a Job>,
-    /// Whether no further message may begin on this session before it has been cleared.
+    /// Whether no further message may start on this session before an RSET has cleared it.
     pub(super) is_held: bool,
-    /// Whether no further member of the claim may begin.
+    /// Whether no further message of the claim may start.
     pub(super) is_stopped: bool,
-    /// Why writing has stopped. The session is closed after the messages in progress have been
-    /// answered.
+    /// The reason why writing has stopped. The session is closed after the messages in progress
+    /// have been answered.
     pub(super) fault: Option<Fault>,
-    /// Whether the server has answered an earlier message on this connection.
+    /// Whether the server has replied to an earlier message on this connection.
     pub(super) was_used: bool,
-    /// The planned end of the last write in the outbox.
+    /// The position in the outbox where the last write was planned to end.
     pub(super) slice_end: usize,
     pub(super) moved_at: Instant,
     pub(super) answered_at: Instant,
@@ -68,7 +70,7 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Starts with a message whose recipient was accepted under the valid sender.
+    /// Starts with a message whose recipient was accepted under the sender that was still valid.
     pub(super) fn go_on(&mut self, job: &'a Job) {
         let end = Some(self.session.connection.queue_chunk(&job.message));
         self.flights.push_back(Flight {
@@ -82,7 +84,7 @@ impl<'a> Pipe<'a> {
         self.session.transactions += 1;
     }
 
-    /// Adds a message behind those in progress.
+    /// Adds a message after those in progress.
     pub(super) fn begin(&mut self, job: &'a Job) {
         let connection = &mut self.session.connection;
         if connection.queued() == 0 {
@@ -126,7 +128,7 @@ impl<'a> Pipe<'a> {
         if completed.is_empty() { Ok(()) } else { wire.crossing(&completed) }
     }
 
-    /// Records what has been written.
+    /// Updates which messages are completely written.
     pub(super) fn note_progress(&mut self, queued: usize) {
         let now = Instant::now();
         if queued > 0 {
@@ -141,7 +143,7 @@ impl<'a> Pipe<'a> {
         self.flights.iter_mut().for_each(|flight| flight.end = None);
     }
 
-    /// The deadline, and the failure to report after it.
+    /// Returns the deadline, and the failure to report after it.
     pub(super) fn deadline(&self) -> (Instant, Fault) {
         let connection = &self.session.connection;
         let step = self.step();
@@ -160,7 +162,7 @@ impl<'a> Pipe<'a> {
     }
 
     /// Stops writing. Messages that may have been written completely stay in progress, because
-    /// their answers may still arrive.
+    /// their replies may still arrive.
     pub(super) fn stop_writing(&mut self, fault: Fault) {
         if self.fault.is_some() {
             return;
