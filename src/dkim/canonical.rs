@@ -118,7 +118,7 @@ fn hash_relaxed(hash: &mut Context, body: &[u8]) {
     hash.update(&piece[..length]);
 }
 
-/// Whether a message has a CR or LF that is not part of a CRLF.
+/// Returns whether a message has a CR or LF that is not part of a CRLF.
 pub(super) fn has_bare_ends(message: &[u8]) -> bool {
     let is_bare = |byte: u8, next: u8| u8::from((byte == b'\r') != (next == b'\n'));
     message.first() == Some(&b'\n') || message.ends_with(b"\r") || any_pair(message, is_bare)

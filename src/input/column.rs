@@ -132,9 +132,9 @@ pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }
 
-/// Returns the index of the address column. If `configured` is given, it is the column with exactly
-/// that name. Otherwise it is the only column whose heading means an address. If there is no such
-/// heading, it is `by_content`, the only column that contains addresses, but only if its heading
+/// Returns the index of the address column. If `configured` is given, this is the column with
+/// exactly that name. Otherwise it is the only column whose heading means an address. If no heading
+/// does, it is `by_content`, the only column that contains addresses, provided that its heading
 /// mentions e-mail (`Person - Email - Work`).
 ///
 /// Exit 4, with the list's columns, if no column or several columns are possible.

@@ -103,7 +103,8 @@ impl ColumnIndex {
 pub struct Doubt(String);
 
 impl Doubt {
-    /// Returns the [`Doubt`] that caused an error of the template engine, if one did.
+    /// Returns the [`Doubt`] behind an error of the template engine; `None` if the error has
+    /// another cause.
     pub fn behind(error: &Error) -> Option<&Self> {
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {

@@ -21,7 +21,7 @@ pub(super) enum Detected {
     Unknown,
 }
 
-/// How mailbatch knows the encoding of a list.
+/// The way in which mailbatch knows the encoding of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownBy {
     /// By a byte order mark.

@@ -41,7 +41,7 @@ pub enum Kind {
     MarkedNames,
     /// Cells with a formula, which the reader does not evaluate.
     OtherFormula,
-    /// Cells with U+FFFD, which stands for a lost character.
+    /// Cells with U+FFFD, which replaces a lost character.
     Lost,
     /// Entries of a suppression import that are valid but often a mistake.
     OddEntry,

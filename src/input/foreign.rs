@@ -8,7 +8,7 @@ pub(crate) struct Foreign {
 }
 
 const SPREADSHEET: &str = "open it in a spreadsheet program and save the sheet as CSV in UTF-8";
-const UNPACK: &str = "unpack it, and name the list inside it";
+const UNPACK: &str = "unpack it, and use the list that it contains";
 const NO_LIST: &str = "export the list as CSV, TSV, JSON or NDJSON";
 const LOG_IN: &str =
     "it may be a log-in page: fetch the list again with credentials, or export it as CSV";

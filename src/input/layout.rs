@@ -41,7 +41,7 @@ pub(super) struct Known<'a> {
     pub(super) email: Option<&'a str>,
 }
 
-/// Where the records of a text begin, and what its rows have in common.
+/// The position of the records in a text, and the properties of its rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
@@ -73,7 +73,7 @@ pub(super) struct Layout {
     pub(super) has_plain_domains: bool,
 }
 
-/// What the rows with the most frequent length have in common.
+/// The common properties of the rows that have the most frequent length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alike {
     /// The number of fields of these rows; 0 if too few rows have the same length.
@@ -305,7 +305,8 @@ impl Split {
         // `short` counts the short rows with an address, `cut` the rows that end before the address
         // column.
         let (mut short, mut cut) = (0, 0);
-        // `plain` counts the addresses at ordinary domains, `odd` those at doubtful ones.
+        // `plain` counts the addresses at ordinary domains, `odd` the addresses at doubtful
+        // domains.
         let (mut plain, mut odd) = (0, 0);
         // For each column, the number of values that are addresses, and of other values.
         let mut by_column: Vec<usize> = Vec::new();

@@ -252,7 +252,7 @@ impl ListReader {
         self.read_as
     }
 
-    /// Returns what the reader has found so far, by kind of finding.
+    /// Returns all findings of the reader so far, by kind.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.all(&self.name)
     }

@@ -223,7 +223,7 @@ pub struct InDoubt<'a> {
     pub claimed_at: Timestamp,
 }
 
-/// What a provider's log reports about one message.
+/// The report of a provider's log about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
     /// The outcome of the submission, never `Unknown`.

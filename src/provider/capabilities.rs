@@ -131,10 +131,10 @@ impl Capabilities {
 pub enum Form {
     /// Encoded as MIME, in [`Job::message`](super::Job::message).
     Mime,
-    /// As separate parts, in [`Job::content`](super::Job::content).
+    /// The provider receives separate parts, in [`Job::content`](super::Job::content).
     Parts,
-    /// As separate parts if they can express the message, else encoded as MIME. The job contains
-    /// both forms.
+    /// The provider receives separate parts if they can express the message, else a message encoded
+    /// as MIME. The job contains both forms.
     Both,
 }
 

@@ -420,7 +420,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Whether a token is a string or an integer literal.
+    /// Returns whether a token is a string or an integer literal.
     fn is_literal(&self, at: Option<usize>) -> bool {
         let token = at.and_then(|at| self.tokens.get(at));
         matches!(token, Some((Token::Str(_) | Token::String(_) | Token::Int(_), _)))

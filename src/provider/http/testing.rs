@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::Answer;
 
-/// An answer with these headers, as if the service had sent it.
+/// Returns a reply with these headers, as if the service had sent it.
 pub(in crate::provider) fn answer(
     status: u16,
     headers: &[(&'static str, &str)],

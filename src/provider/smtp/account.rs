@@ -67,7 +67,7 @@ fn pipelining(settings: &Settings, session: &Session) -> String {
     format!("{}: {behind}{chunks}", settings.pipelining.word())
 }
 
-/// The announced extensions that mailbatch uses.
+/// Returns the announced extensions that mailbatch uses.
 fn words(found: &Extensions) -> String {
     let size = match found.size {
         Some(limit) if limit > 0 => format!("SIZE {limit}"),

@@ -169,7 +169,8 @@ mod tests {
         texts.iter().map(|text| address(text)).collect()
     }
 
-    /// An attempt that is never answered (`None`), or succeeds after this many milliseconds.
+    /// Simulates a connection attempt: `None` never connects, 0 is refused at once, and any other
+    /// number connects after that many milliseconds.
     async fn attempt(address: SocketAddr, after: Option<u64>) -> io::Result<SocketAddr> {
         match after {
             None => std::future::pending().await,

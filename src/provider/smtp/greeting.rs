@@ -29,7 +29,7 @@ const PORT_OF_TLS: u16 = 465;
 /// The longest wait for the answer to a TLS handshake on a second connection, if the first one gets
 /// no greeting.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// The same wait on the TLS port, where the handshake is tried sooner.
+/// The longest such wait on the TLS port, where the handshake is tried sooner.
 const HANDSHAKE_ON_ITS_PORT: Duration = Duration::from_secs(2);
 
 /// The data that a session needs about its connection.
@@ -227,7 +227,7 @@ fn named_scheme(settings: &Settings, why: Unencrypted) -> Health {
 
 fn wrong_scheme(settings: &Settings, what: &str, scheme: &str) -> Health {
     let detail = format!(
-        "{what}; write {scheme}://{}:{} in its url, or use another port",
+        "{what}; write {scheme}://{}:{} in the provider's url, or use another port",
         settings.host, settings.port
     );
     Health::Stop(Refusal::new(Reason::Session, "", super::reply::shorten(&detail)))

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::extensions::Extensions;
 
-/// How many commands are sent together, as configured.
+/// The configured mode of pipelining: which commands are sent together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// MAIL, RCPT and DATA together. The next envelope follows the final dot if the relay has shown
@@ -158,7 +158,8 @@ const KNOWN: [Known; 3] = [
         keyword: Some("BURL"),
         does: "its process dies after it has relayed the message",
     },
-    // GHSA-rp4q-8m6x-c43c: since 3.1 the server refuses every command behind the end of DATA.
+    // GHSA-rp4q-8m6x-c43c: since version 3.1, the server refuses every command that follows the end
+    // of DATA in the same write.
     Known {
         name: "Haraka",
         greeting: "haraka",
@@ -166,7 +167,8 @@ const KNOWN: [Known; 3] = [
         keyword: None,
         does: "it refuses each command with 503",
     },
-    // In internal/smtpsrv/conn.go of 1.11, the server discards the data buffered behind the dot.
+    // In internal/smtpsrv/conn.go of version 1.11, the server discards the data that it has
+    // buffered after the final dot.
     Known {
         name: "chasquid",
         greeting: "chasquid",

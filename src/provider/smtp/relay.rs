@@ -1,5 +1,5 @@
-//! Stores facts about the server behind a connection: its software, and how it handles chunks and
-//! envelopes right after the final dot.
+//! Stores facts about the server at the other end of a connection: its software, and how it handles
+//! chunks and envelopes sent right after the final dot.
 //!
 //! A fact about one software does not apply to another one under the same host name. A trial is
 //! recorded before the write that it concerns. A recorded trial without a result has failed.

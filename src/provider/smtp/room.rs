@@ -72,7 +72,7 @@ impl Room {
             permit.forget();
             tracing::info!(
                 connections = self.size.load(Ordering::Relaxed),
-                "the server accepts no more connections than this"
+                "the server accepts only this number of connections"
             );
         }
         *self.changed_at() = Some(Instant::now());

@@ -234,9 +234,9 @@ impl Session {
         }))
     }
 
-    /// Sends RSET to clear what a refusal may have left on the server. This also checks that the
-    /// server still answers, and in order. Returns false if the session cannot be used any more.
-    /// Any 250 is a success. A 4yz or 5yz reply means that the server will close the connection.
+    /// Sends RSET to clear what a refusal may have left on the server, and to check that the server
+    /// still answers in order. Returns false if the session cannot be used any more. Any 250 is a
+    /// success. A 4yz or 5yz reply means that the server will close the connection.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_force = None;
         self.spare_resets += 1;

@@ -75,7 +75,7 @@ pub(super) enum Unencrypted {
 }
 
 /// The error text for a server whose answer to a TLS handshake is not TLS.
-pub(super) const NOT_SPOKEN: &str = "the server answers the TLS handshake with something else";
+pub(super) const NOT_SPOKEN: &str = "the server's answer to the TLS handshake is not TLS";
 
 impl From<Unencrypted> for Health {
     fn from(why: Unencrypted) -> Self {

@@ -57,7 +57,7 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
         return rejected(
             Reason::Content,
             "552 5.3.4",
-            format!("message has {} bytes, the server accepts at most {limit}", job.message.len()),
+            format!("message is {} bytes, the server takes {limit}", job.message.len()),
         );
     }
     if job.eight_bit != EightBit::Nowhere && !offered.eight_bit_mime {

@@ -114,8 +114,8 @@ fn sendgrids_vectors_verify_and_with_one_byte_changed_they_do_not() {
     }
 }
 
-/// The test vector is from svix/svix-webhooks, python/tests/test_webhooks.py and the tests of its
-/// other languages.
+/// The test vector is from svix/svix-webhooks, python/tests/test_webhooks.py. The tests of the
+/// other languages use the same one.
 #[test]
 fn svixs_vector_verifies_and_with_one_byte_changed_it_does_not() {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
