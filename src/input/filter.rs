@@ -20,13 +20,13 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    // In release builds, errors have a position only in debug mode.
+    // Without the engine's debug mode, errors in release builds have no position.
     environment.set_debug(true);
     counted::install(&mut environment, counted::Around::NOTHING);
     environment
 });
 
-/// A compiled `--where` expression. CSV cells are strings in it; JSON values keep their types.
+/// A compiled `--where` expression. In it, CSV cells are strings, and JSON values keep their types.
 #[derive(Debug)]
 pub struct Filter {
     expression: Expression<'static, 'static>,

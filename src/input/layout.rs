@@ -47,15 +47,15 @@ pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// The byte offset of the header, or of the first row if there is no header.
     pub(super) at: usize,
-    /// The line of that offset, from 1.
+    /// The line number of that offset, counted from 1.
     pub(super) line: u64,
     /// The index of the address column, for a list without a header.
     pub(super) headless: Option<usize>,
-    /// Whether the header follows a mark such as `#`.
+    /// Whether a mark such as `#` precedes the header.
     pub(super) is_marked: bool,
     /// The number of records below the header that describe its columns.
     pub(super) descriptions: usize,
-    /// A mark at the beginning of first cells that is part of their text in this list. It does not
+    /// A mark that begins the first cells of the list and is part of their text, so it does not
     /// strike out rows.
     pub(super) own_mark: Option<&'static str>,
     /// The number of fields that almost all rows have. `None` if too few rows were examined.

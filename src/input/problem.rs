@@ -11,7 +11,7 @@ use crate::model::shown::visible;
 pub(super) enum Place {
     /// The whole list.
     List,
-    /// A line of the text, from 1.
+    /// A line of the text, counted from 1.
     Line(u64),
     /// An element of a JSON array, counted from 1.
     Element(u64),

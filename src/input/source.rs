@@ -1,4 +1,4 @@
-//! The source of a list: a file or standard input.
+//! Opens the source of a list: a file or standard input.
 
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};

@@ -24,7 +24,7 @@ pub(super) struct Tidy {
     pub(super) width: usize,
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
-    /// A mark at the beginning of first cells that is part of their text in this list. It does not
+    /// A mark that begins the first cells of the list and is part of their text, so it does not
     /// strike out rows.
     pub(super) own_mark: Option<&'static str>,
     /// The number of fields that almost all rows have, if known.

@@ -25,7 +25,7 @@ pub struct Capabilities {
     pub idempotency_window: Option<Duration>,
     /// The form in which the provider receives a message.
     pub form: Form,
-    /// Which side writes the unsubscribe headers.
+    /// The side that writes the unsubscribe headers: mailbatch or the provider.
     pub unsubscribe_headers: UnsubscribeHeaders,
     /// Whether a message may have attachments.
     pub attachments: bool,
@@ -129,7 +129,7 @@ impl Capabilities {
 /// The form in which a provider receives a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Encoded as MIME, in [`Job::message`](super::Job::message).
+    /// The provider receives a message encoded as MIME, in [`Job::message`](super::Job::message).
     Mime,
     /// The provider receives separate parts, in [`Job::content`](super::Job::content).
     Parts,
@@ -138,10 +138,10 @@ pub enum Form {
     Both,
 }
 
-/// Which side writes `List-Unsubscribe` and `List-Unsubscribe-Post`.
+/// The side that writes `List-Unsubscribe` and `List-Unsubscribe-Post`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnsubscribeHeaders {
-    /// mailbatch writes them, and the provider keeps them.
+    /// mailbatch writes the headers, and the provider keeps them.
     Ours,
     /// The provider adds its own headers and refuses those of mailbatch.
     Provider,

@@ -1,5 +1,5 @@
-//! The reason stored for a batch that a service accepted but had not completed when mailbatch last
-//! asked.
+//! Defines the reason that is stored for a batch that a service accepted but had not completed when
+//! mailbatch last asked.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use std::fmt;
 /// by that text, so the text is an on-disk format and must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pending<'a> {
-    /// The service's id of the batch.
+    /// The service's id for the batch.
     pub(crate) batch: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Types that every part of a provider uses.
+//! Defines types that every part of a provider uses.
 
 use std::future::Future;
 use std::pin::Pin;

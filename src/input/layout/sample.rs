@@ -10,7 +10,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn of(text: &str) -> Self {
-        // The maximum includes the lines before the header.
+        // The maximum number of lines, including the lines before the header.
         const MOST: usize = 2_000;
         let bytes = text.as_bytes();
         let (mut starts, mut at, mut line) = (Vec::new(), 0, 1);

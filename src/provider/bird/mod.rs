@@ -1,4 +1,4 @@
-//! Mail through Bird's regional e-mail API.
+//! Sends mail through Bird's regional e-mail API.
 //!
 //! - API: <https://bird.com/en-it/docs/api/reference/create-email-message-batch/>, read on
 //!   2026-11-21. The API at `api.bird.com` is a different one.

@@ -1,4 +1,4 @@
-//! Mail through Drin's API.
+//! Sends mail through Drin's API.
 //!
 //! - API: <https://drin.run/docs/api-reference/emails/batch>, read on 2026-11-21.
 //! - Limits: 100 messages per request. No size limit is documented; mailbatch limits a request to

@@ -1,4 +1,4 @@
-//! Mail through Emitlo's API.
+//! Sends mail through Emitlo's API.
 //!
 //! - API: <https://emitlo-docs.pages.dev/api/send-email/>, read on 2026-11-21.
 //! - Limits: 500 messages per request. No size limit is documented; mailbatch limits a request to

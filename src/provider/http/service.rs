@@ -1,4 +1,4 @@
-//! Defines what an adapter for an HTTP service implements. Every type with [`Service`] and [`Api`]
+//! Defines the methods of an adapter for an HTTP service. Every type with [`Service`] and [`Api`]
 //! is a [`Provider`].
 
 use std::future::ready;

@@ -1,4 +1,4 @@
-//! Creates answers for the tests of adapters, without a server.
+//! Creates replies for the tests of adapters, without a server.
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

@@ -1,4 +1,4 @@
-//! Mail through Mailers.io's API.
+//! Sends mail through Mailers.io's API.
 //!
 //! - API: <https://mailers.io/api>, read on 2026-11-21. It names two requests and no fields. The field
 //!   names used here are assumed, and each can be changed under `names`.

@@ -1,4 +1,4 @@
-//! Mail through Mailgun's messages API.
+//! Sends mail through Mailgun's messages API.
 //!
 //! - API:
 //!   <https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending>,

@@ -25,8 +25,8 @@ const LISTS: [(&str, &str, &str); 2] =
 /// The maximum number of entries of a page, and of all pages of one query.
 const PAGE: usize = 500;
 const REACH: usize = 10_000;
-/// Eastern Time in winter and in summer. To cover a day in both, a query begins at the earlier
-/// start and ends at the later end.
+/// The offsets of Eastern Time in winter and in summer. Reading starts at the earlier of the two
+/// possible dates of a time, and ends at the later one.
 const WINTER: Offset = Offset::constant(-5);
 const SUMMER: Offset = Offset::constant(-4);
 

@@ -1,4 +1,4 @@
-//! Mail through Postmark's API.
+//! Sends mail through Postmark's API.
 //!
 //! - API: <https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails>, read on
 //!   2026-11-21.
@@ -281,11 +281,11 @@ enum Says {
     /// The stream suppresses this recipient. The code does not show whether the cause is a bounce,
     /// a complaint, or a manual entry.
     Inactive,
-    /// This message is permanently refused.
+    /// The service permanently refuses this message.
     Refused(Reason),
     /// The refusal applies to every recipient until an operator fixes the cause.
     Stop(Reason),
-    /// Temporarily refused.
+    /// The service temporarily refuses this message.
     Again(Reason),
     /// The message failed, but may have been accepted before the failure.
     Doubt,

@@ -1,4 +1,4 @@
-//! Mail through Resend's API.
+//! Sends mail through Resend's API.
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
 //! - Limits: 100 messages per request; five requests a second for a team, unless Resend has agreed to

@@ -1,4 +1,4 @@
-//! Mail through Twilio SendGrid's v3 API.
+//! Sends mail through Twilio SendGrid's v3 API.
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
 //! - Limits: 20 MB per request (the documentation says 30 MB in one place and 20 MB in another), 1,000

@@ -1,4 +1,4 @@
-//! Mail through Amazon SES, API version 2.
+//! Sends mail through Amazon SES, API version 2.
 //!
 //! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on
 //!   2026-11-21.

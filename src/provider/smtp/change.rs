@@ -21,7 +21,7 @@ use crate::replies;
 pub(super) enum After {
     /// Send the message over another connection.
     Change(Change),
-    /// Another message is already trying another connection.
+    /// The cause is not known yet, because another message is still trying another connection.
     Unclear,
     Nothing,
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The maximum number of different refusals that are stored. A server has only a few.
 const MOST: usize = 64;
 
-/// Whether another connection helps after a refusal.
+/// The knowledge about whether another connection helps after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// A message is being sent over another connection to find out.

@@ -171,7 +171,8 @@ fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
         Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => {
             Reason::Policy
         }
-        // The refusal concerns the sender, or gives no specific reason (571).
+        // The text says that the refusal concerns the sender, or the code 571 gives no specific
+        // reason.
         Reason::Session
             if is_recipients
                 && answer.class() == 5

@@ -1,4 +1,4 @@
-//! The failures that end an SMTP session.
+//! Defines the failures that end an SMTP session.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ const GREETING: Duration = Duration::from_secs(10);
 /// The minimum greeting limit for this test: the first connection is closed, so that a server with
 /// only one connection can answer the second.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
-/// The port on which TLS comes first.
+/// The port on which a connection begins with TLS.
 const PORT_OF_TLS: u16 = 465;
 /// The longest wait for the answer to a TLS handshake on a second connection, if the first one gets
 /// no greeting.

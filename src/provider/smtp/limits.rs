@@ -1,4 +1,4 @@
-//! The time limits of an SMTP session.
+//! Defines the time limits of an SMTP session.
 
 use std::time::Duration;
 

@@ -1,20 +1,21 @@
-//! Mail over SMTP (RFC 5321), with mailbatch's own client.
+//! Sends mail over SMTP (RFC 5321), with a client of mailbatch's own.
 //!
-//! The rules: there are never more than `in_flight` connections, idle ones included. If a connection is
-//! left in the middle of an exchange, for example because a send is dropped, it is closed and never
-//! reused. A closed connection is charged to no recipient.
+//! There are never more than `in_flight` connections, idle ones included. If a connection is left in
+//! the middle of an exchange, for example because the task that sends is cancelled, it is closed and
+//! never reused. A closed connection is charged to no recipient.
 //!
-//! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
+//! - Limits: `SIZE` as the server announces it, and `per_connection` messages over one connection.
 //! - One request: one message to one recipient. With PIPELINING, its MAIL, RCPT and DATA share a
-//!   write. If the server is known to accept it, the next message's commands follow right after the
-//!   final dot (`pipelining`). With `window = N`, and if the server also announces CHUNKING, up to N
-//!   messages are in progress on a connection, each as one chunk; otherwise `window` has no effect.
+//!   write. If the server is known to accept this, the next message's commands follow right after the
+//!   final dot (`pipelining`). With `window = N`, up to N messages are in progress on a connection,
+//!   each sent as one chunk. `window` has no effect unless the server announces PIPELINING and
+//!   CHUNKING.
 //! - Partial failure: none, since every transaction has one recipient.
-//! - Idempotency: none. A message whose last byte was written and not answered is `Unknown`. With a
-//!   window that can be N messages on each connection.
-//! - Signatures: by `dkim`, added above the message when it is rendered.
-//! - Quirks: a server may close a connection at any time with 421, or silently when it is idle. The
-//!   message is then sent over a new connection, once.
+//! - Idempotency: none. If a message was completely written and got no reply, its outcome is
+//!   `Unknown`. With a window, up to N messages on each connection can have that outcome.
+//! - Signatures: the key `dkim` adds signatures when a message is rendered.
+//! - Quirks: a server may close a connection at any time with 421, or without a reply when the
+//!   connection is idle. The message is then sent once more, over a new connection.
 
 mod account;
 mod addresses;

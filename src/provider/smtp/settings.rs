@@ -68,10 +68,10 @@ pub(super) struct Settings {
     /// The maximum number of messages in progress on one connection if the server accepts chunks. 1
     /// disables chunks.
     pub(super) window: usize,
-    /// Which commands may be sent together; `auto` is the default.
+    /// The rule that decides which commands may be sent together; `auto` is the default.
     pub(super) pipelining: Mode,
     pub(super) limits: Limits,
-    /// The DKIM signers, if signing is not left to the relay.
+    /// The DKIM signers. `None` leaves signing to the relay.
     pub(super) dkim: Option<Signers>,
 }
 

@@ -1,4 +1,4 @@
-//! The steps of an SMTP session.
+//! Defines the steps of an SMTP session.
 
 use std::fmt;
 

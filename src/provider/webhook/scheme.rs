@@ -111,7 +111,8 @@ fn standard_key(secret: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(key.strip_prefix("whsec_").unwrap_or(key)).ok()
 }
 
-/// Checks that a text can be a Standard Webhooks secret, which has 24 to 64 bytes.
+/// Checks that a text can be a Standard Webhooks secret: a key of at least 16 bytes. The
+/// specification requires 24 to 64 bytes.
 pub(in crate::provider) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
     let key = standard_key(secret).ok_or("it is not whsec_ followed by base64")?;
     if key.len() < 16 { Err("its key has fewer than 16 bytes, and can be guessed") } else { Ok(()) }

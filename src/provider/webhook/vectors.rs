@@ -233,7 +233,7 @@ fn the_vectors_of_snss_validator_verify_and_with_one_byte_changed_they_do_not() 
                 check(&message, "arn:aws:sns:us-east-2:295079676684:mine", time),
                 Err(Refusal::Foreign(_))
             ),
-            "a topic of somebody else"
+            "a topic of another account"
         );
         let hours = |hours: i64| time + jiff::SignedDuration::from_hours(hours);
         assert_eq!(check(&message, topic, hours(1)), Ok(()), "SNS delivers again for an hour");

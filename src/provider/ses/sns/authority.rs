@@ -112,7 +112,8 @@ fn is_amazons(root: &TrustAnchor<'_>) -> bool {
     }
 }
 
-/// The last components of the object identifiers 2.5.4.3 and 2.5.4.10.
+/// The last components of the object identifiers of commonName (2.5.4.3) and organizationName
+/// (2.5.4.10).
 const COMMON_NAME: u8 = 3;
 const ORGANISATION: u8 = 10;
 

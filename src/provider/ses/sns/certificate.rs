@@ -26,11 +26,12 @@ const BOOLEAN: u8 = 0x01;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const URI: u8 = 0x86;
-/// The object identifier 1.2.840.113549.1.1.1.
+/// The object identifier of rsaEncryption, 1.2.840.113549.1.1.1 (RFC 8017).
 const RSA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-/// The object identifier 1.3.6.1.5.5.7.1.1.
+/// The object identifier of the extension Authority Information Access, 1.3.6.1.5.5.7.1.1 (RFC
+/// 5280).
 const AUTHORITY_INFORMATION: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01];
-/// The object identifier 1.3.6.1.5.5.7.48.2.
+/// The object identifier of the access method caIssuers, 1.3.6.1.5.5.7.48.2 (RFC 5280).
 const ISSUERS: [u8; 8] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
 
 /// A sequence of DER values.

@@ -120,7 +120,7 @@ impl<'a> HandOver<'a> {
             )),
             _ if !is_whole => Err(Fault::Garbled(
                 Step::Message,
-                "an answer before the message was complete".into(),
+                "the server answered before the message was complete".into(),
             )),
             421 => {
                 pipe.stop_writing(Fault::Closing(Step::Message, answer));

@@ -1,26 +1,27 @@
-//! Sends several messages at a time over one connection: each is MAIL, RCPT and the whole message as
-//! one chunk (RFC 3030), without waiting between them.
+//! Sends several messages at a time over one connection. Each consists of MAIL, RCPT and the whole
+//! message as one chunk (RFC 3030). The client does not wait for replies between them.
 //!
-//! The rules: answers come in the order of the commands, so each belongs to a known step of a known
-//! message. The trace is written before the write that contains a message's last byte. A message that
-//! was completely written and not answered is `Unknown`. After any refusal, no further message begins
-//! until all commands in progress and an RSET have been answered. An answer that does not fit its step
+//! Replies come in the order of the commands, so each belongs to a known step of a known message. The
+//! trace is written before the write that contains a message's last byte. If a message was completely
+//! written and got no reply, its outcome is `Unknown`. After any refusal, no further message starts
+//! until all commands in progress and an RSET have been answered. A reply that does not fit its step
 //! closes the connection at once.
 //!
-//! - Each message except the first in the pipe begins with RSET, for two reasons. A refused recipient
-//!   can leave the sender valid: Exim answers the next MAIL with `503 sender already given`, and still
-//!   accepts its RCPT and its message. Also, only 250 is a success for RSET. A server that answers
-//!   twice, or reads a refused chunk as commands, is therefore detected before its answers are used.
-//! - If only the recipient was refused, the next message uses the valid sender, which saves an RSET:
-//!   servers count RSETs. Behind messages in progress an RSET is needed, so fewer messages are in
-//!   progress once recipients are refused.
+//! - Each message except the first one begins with RSET, for two reasons. A refused recipient can
+//!   leave the sender valid: Exim answers the next MAIL with `503 sender already given`, and still
+//!   accepts the RCPT and the message after it. Also, only 250 is a success for RSET. A server that
+//!   replies twice, or reads a refused chunk as commands, is therefore detected before its replies
+//!   are used.
+//! - If the server refused only the recipient, the next message uses the sender that is still valid.
+//!   This saves an RSET, because servers count RSETs. While other messages are in progress, the RSET
+//!   is needed, so fewer messages are in progress after recipients were refused.
 //! - Until this relay has accepted one chunk, one message is sent at a time. After the first invalid
-//!   reply no chunk is sent any more, on any connection and in any later run.
-//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) means that the server closes. A
-//!   message behind it without an answer at the close was not begun, because the server answers in
-//!   order.
-//! - A 421 refuses the message that it answers. Messages behind it that were completely written and not
-//!   answered are `Unknown`, because the server may have been reading them.
+//!   reply, no chunk is sent any more, on any connection and in any later run.
+//! - A 4yz or 5yz reply to RSET (Exim's `554 Too many nonmail commands`) means that the server closes
+//!   the connection. Because the server replies in order, it has not started a later message to
+//!   which it has not replied.
+//! - A 421 refuses the message to which it replies. If later messages were completely written and got
+//!   no reply, their outcome is `Unknown`, because the server may have read them.
 
 mod answers;
 mod pipe;
