@@ -1,12 +1,12 @@
-//! Reads list files row by row. Memory use does not grow with the list. An error stops the reader, and
-//! names the list and the line.
+//! Reads list files row by row. Memory use does not grow with the list. An error stops the reader,
+//! and names the list and the line.
 //!
 //! ```text
 //! file or stdin ─► compression ─► encoding (UTF-8 text, lines counted) ─► delimited | json ─► ListReader ─► rows
 //! ```
 //!
-//! An error in the structure of a list (encoding, columns, damaged file) ends the list. A malformed row
-//! is returned with a description of its defect, so that it is counted.
+//! An error in the structure of a list (encoding, columns, damaged file) ends the list. A malformed
+//! row is returned with a description of its defect, so that it is counted.
 
 mod column;
 mod compression;

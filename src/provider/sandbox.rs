@@ -1,8 +1,8 @@
 //! The sandbox provider needs no network: it keeps the first accepted messages as `.eml` files, and
 //! the local part of an address decides the answer.
 //!
-//! It calls `Wire` in the same order as a real provider (slot, crossing, answered), so a run against
-//! the sandbox executes the same code as a run against a relay.
+//! It calls `Wire` in the same order as a real provider (slot, crossing, answered), so a run
+//! against the sandbox executes the same code as a run against a relay.
 //!
 //! | local part    | answer                                        |
 //! |---------------|-----------------------------------------------|

@@ -8,15 +8,15 @@
 //!   not allow attachments in a batch although the newest SDK does, so mailbatch refuses them.
 //! - Partial failure: none. One invalid message refuses the whole batch. The documentation does not
 //!   say how the refusal names a message, so the batch is bisected.
-//! - Idempotency: the header `Idempotency-Key`, recognised for about 3 hours. After a lost reply the
-//!   request is repeated.
-//! - Quirks: `category` decides which recipients Bird suppresses, so it is always written. Bird adds
-//!   its own unsubscribe headers to marketing mail and refuses mail that already has them;
+//! - Idempotency: the header `Idempotency-Key`, recognised for about 3 hours. After a lost reply
+//!   the request is repeated.
+//! - Quirks: `category` decides which recipients Bird suppresses, so it is always written. Bird
+//!   adds its own unsubscribe headers to marketing mail and refuses mail that already has them;
 //!   transactional mail keeps those of mailbatch. A key works only in its own region. Errors are
 //!   nested under `error` or, in older documentation, at the top level. Bird stores a refusal under
-//!   its key just as it stores a success, and marks a repeated answer with
-//!   `Idempotency-Replay: true`. Such a refusal proves that the first request was refused, so no
-//!   recipient's outcome is unknown.
+//!   its key just as it stores a success, and marks a repeated answer with `Idempotency-Replay:
+//!   true`. Such a refusal proves that the first request was refused, so no recipient's outcome is
+//!   unknown.
 
 mod account;
 mod suppressions;

@@ -3,16 +3,16 @@
 //! - API: <https://drin.run/docs/api-reference/emails/batch>, read on 2026-11-21.
 //! - Limits: 100 messages per request. No size limit is documented; mailbatch limits a request to
 //!   20 MB, and halves the batch after a 413.
-//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. Attachments are
-//!   allowed.
+//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. Attachments
+//!   are allowed.
 //! - Partial failure: 207 with one result for each message. Two forms are published: `results` with
 //!   an index, and `data` in order. Both are read. If the number of results differs from the number
 //!   of messages, every outcome is unknown.
-//! - Idempotency: the header `Idempotency-Key`, which a project recognises for 24 hours. After a lost
-//!   reply the request is repeated.
+//! - Idempotency: the header `Idempotency-Key`, which a project recognises for 24 hours. After a
+//!   lost reply the request is repeated.
 //! - Quirks: a used-up quota is reported as 403, not 429. A 409 means that the key was used for
-//!   another body, or that every recipient is suppressed; `type` distinguishes the two. A key for the
-//!   whole account needs `project`.
+//!   another body, or that every recipient is suppressed; `type` distinguishes the two. A key for
+//!   the whole account needs `project`.
 
 mod account;
 mod suppressions;

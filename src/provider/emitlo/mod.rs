@@ -7,8 +7,9 @@
 //!   HTML: a plain-text message is sent as preformatted HTML, and the text alternative of an HTML
 //!   message is not sent. Headers cannot be set, so marketing mail is refused.
 //! - Partial failure: the answer names suppressed recipients by address, and lists the ids of the
-//!   others in order. This is used only if the counts agree and no address occurs twice in a request.
-//!   The effect of one invalid message on the others is not documented; the batch is bisected.
+//!   others in order. This is used only if the counts agree and no address occurs twice in a
+//!   request. The effect of one invalid message on the others is not documented; the batch is
+//!   bisected.
 //! - Idempotency: none. If a written request gets no answer, its members are `Unknown`.
 //! - Quirks: the request for a single message gives the same answer for suppressed recipients, so a
 //!   single message is also sent as a batch. No field accepts a correlation id.

@@ -1,19 +1,20 @@
 //! Sends mail through Mailers.io's API.
 //!
-//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two requests and no fields. The field
-//!   names used here are assumed, and each can be changed under `names`.
+//! - API: <https://mailers.io/api>, read on 2026-11-21. It names two requests and no fields. The
+//!   field names used here are assumed, and each can be changed under `names`.
 //! - Limits: 1,000 messages per batch. No size limit is documented; mailbatch limits a request to
 //!   20 MB, and halves the batch after a 413.
 //! - One request: up to 1,000 recipients, each with its own subject, HTML and text, rendered by
 //!   mailbatch. No attachments.
-//! - Partial failure: the service accepts a batch as a whole and returns its id. mailbatch then polls
-//!   for each recipient's result until the batch is completed. A recipient without a result is
-//!   `Unknown` when the batch is completed or `patience` ends. In the second case the detail contains
-//!   the batch's id, with which the next run or `reconcile` continues polling.
-//! - Idempotency: a header, assumed to be recognised for 24 hours. After a lost reply the request is
-//!   repeated and returns the same batch. A failed status request is repeated; it submits nothing.
-//! - Quirks: results are matched by address, because their order is not guaranteed. An unknown status
-//!   is not a result.
+//! - Partial failure: the service accepts a batch as a whole and returns its id. mailbatch then
+//!   polls for each recipient's result until the batch is completed. A recipient without a result
+//!   is `Unknown` when the batch is completed or `patience` ends. In the second case the detail
+//!   contains the batch's id, with which the next run or `reconcile` continues polling.
+//! - Idempotency: a header, assumed to be recognised for 24 hours. After a lost reply the request
+//!   is repeated and returns the same batch. A failed status request is repeated; it submits
+//!   nothing.
+//! - Quirks: results are matched by address, because their order is not guaranteed. An unknown
+//!   status is not a result.
 
 mod account;
 mod log;

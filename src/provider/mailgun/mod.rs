@@ -8,14 +8,15 @@
 //! - One request: one form for up to 1,000 recipients. The form contains the common text once, and
 //!   the differing values in `recipient-variables`. Every request has this field: without it every
 //!   recipient would see the whole list.
-//! - Partial failure: none. A request is accepted or refused as a whole. One invalid address refuses
-//!   it, and the answer does not name the address.
-//! - Idempotency: none. If a written request gets no answer, or a 5xx, its recipients are `Unknown`.
+//! - Partial failure: none. A request is accepted or refused as a whole. One invalid address
+//!   refuses it, and the answer does not name the address.
+//! - Idempotency: none. If a written request gets no answer, or a 5xx, its recipients are
+//!   `Unknown`.
 //! - Quirks: all messages of a request have the same id. A wrong path can answer 200 "Mailgun
-//!   Magnificent API". Hourly limits are reported as 420 or 429, and the wait is stated in the text,
-//!   as seconds or as a date. Suppressed addresses are accepted, and reported later as events. An
-//!   address that occurs twice in a request is mailed once. An account on probation may have only ten
-//!   recipients in a request, which only a refusal reveals.
+//!   Magnificent API". Hourly limits are reported as 420 or 429, and the wait is stated in the
+//!   text, as seconds or as a date. Suppressed addresses are accepted, and reported later as
+//!   events. An address that occurs twice in a request is mailed once. An account on probation may
+//!   have only ten recipients in a request, which only a refusal reveals.
 
 mod account;
 mod form;

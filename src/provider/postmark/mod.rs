@@ -5,13 +5,13 @@
 //! - Limits: 500 messages and 50 MB per request; 10 MB per message, and 5 MB for each of its two
 //!   bodies.
 //! - One request: up to 500 messages with one recipient each, rendered by mailbatch.
-//! - Partial failure: HTTP 200, and each element of the reply has its own `ErrorCode`. During incidents
-//!   the `ErrorCode` of an accepted message is missing. Failed elements name no recipient, so elements
-//!   are matched by position.
+//! - Partial failure: HTTP 200, and each element of the reply has its own `ErrorCode`. During
+//!   incidents the `ErrorCode` of an accepted message is missing. Failed elements name no
+//!   recipient, so elements are matched by position.
 //! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
-//! - Quirks: an `ErrorCode` can look like an HTTP status and means something else, so the code never
-//!   mixes them. A broadcast stream writes the unsubscribe headers itself. A 403 with a web page comes
-//!   from a network filter in front of the API.
+//! - Quirks: an `ErrorCode` can look like an HTTP status and means something else, so the code
+//!   never mixes them. A broadcast stream writes the unsubscribe headers itself. A 403 with a web
+//!   page comes from a network filter in front of the API.
 
 mod account;
 mod log;

@@ -1,16 +1,16 @@
 //! Sends mail through Resend's API.
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
-//! - Limits: 100 messages per request; five requests a second for a team, unless Resend has agreed to
-//!   another rate. No size limit of a request is documented; mailbatch uses 40 MB, the limit of one
-//!   message.
-//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. A batch accepts
-//!   no attachments.
+//! - Limits: 100 messages per request; five requests a second for a team, unless Resend has agreed
+//!   to another rate. No size limit of a request is documented; mailbatch uses 40 MB, the limit of
+//!   one message.
+//! - One request: up to 100 messages with one recipient each, rendered by mailbatch. A batch
+//!   accepts no attachments.
 //! - Partial failure: in permissive mode, `data` has an id for each accepted message, and `errors`
-//!   gives the others by index. The documentation does not say that `data` has no gaps. If the two do
-//!   not together match the number of messages, every outcome is unknown.
-//! - Idempotency: the header `Idempotency-Key`, recognised for 24 hours. After a lost reply the request
-//!   is repeated.
+//!   gives the others by index. The documentation does not say that `data` has no gaps. If the two
+//!   do not together match the number of messages, every outcome is unknown.
+//! - Idempotency: the header `Idempotency-Key`, recognised for 24 hours. After a lost reply the
+//!   request is repeated.
 //! - Quirks: a 429 is a rate (wait) or a quota (stop); `name` distinguishes the two. A suppressed
 //!   address is accepted, and reported later as an event.
 

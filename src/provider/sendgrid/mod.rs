@@ -1,18 +1,20 @@
 //! Sends mail through Twilio SendGrid's v3 API.
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
-//! - Limits: 20 MB per request (the documentation says 30 MB in one place and 20 MB in another), 1,000
-//!   recipients, each address once, and less than 10,000 bytes of substitutions per recipient.
-//! - One request: one message to up to 1,000 recipients with common bodies. The differing text is in
-//!   the `substitutions` of each recipient, under tags that cannot be predicted. Subjects and headers
-//!   may differ per recipient. With `gzip = true` the request is compressed, which the documentation
-//!   calls "mail body compression" and which must be enabled for the account.
-//! - Partial failure: none, a request is accepted or refused as a whole. `field` names the wrong field
-//!   if SendGrid knows it.
+//! - Limits: 20 MB per request (the documentation says 30 MB in one place and 20 MB in another),
+//!   1,000 recipients, each address once, and less than 10,000 bytes of substitutions per
+//!   recipient.
+//! - One request: one message to up to 1,000 recipients with common bodies. The differing text is
+//!   in the `substitutions` of each recipient, under tags that cannot be predicted. Subjects and
+//!   headers may differ per recipient. With `gzip = true` the request is compressed, which the
+//!   documentation calls "mail body compression" and which must be enabled for the account.
+//! - Partial failure: none, a request is accepted or refused as a whole. `field` names the wrong
+//!   field if SendGrid knows it.
 //! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
-//! - Quirks: all messages of a request have the same id. A success is 202 with an empty body and the id
-//!   in `X-Message-Id`; in sandbox mode it is 200 and SendGrid sends nothing. Suppressed addresses are
-//!   accepted, and reported later as events. Display names may contain neither `;` nor `,`.
+//! - Quirks: all messages of a request have the same id. A success is 202 with an empty body and
+//!   the id in `X-Message-Id`; in sandbox mode it is 200 and SendGrid sends nothing. Suppressed
+//!   addresses are accepted, and reported later as events. Display names may contain neither `;`
+//!   nor `,`.
 
 mod account;
 mod log;

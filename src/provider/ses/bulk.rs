@@ -1,21 +1,21 @@
-//! Sends up to 50 messages in one `SendBulkEmail` request, which has an inline template and the values
-//! for each recipient.
+//! Sends up to 50 messages in one `SendBulkEmail` request, which has an inline template and the
+//! values for each recipient.
 //!
 //! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html>, read on
 //!   2026-11-21.
 //! - Rendering: "SES doesn't escape HTML content when rendering the HTML template for a message"
-//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a value
-//!   is inserted unchanged. An inline template supports only simple substitution
-//!   (`EmailTemplateContent` in API_Template.html). SES refuses a template in which a variable's name
-//!   contains other characters than letters and digits
+//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a
+//!   value is inserted unchanged. An inline template supports only simple substitution
+//!   (`EmailTemplateContent` in API_Template.html). SES refuses a template in which a variable's
+//!   name contains other characters than letters and digits
 //!   (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). If a value is missing, SES accepts the
 //!   message and never delivers it, so every recipient has every value.
 //! - Limits: 1 MB for an inline template, 262,144 characters for the values of one recipient, 15
 //!   headers with at most 995 ASCII characters each.
 //!
-//! The message that SES builds must equal the rendered message byte for byte. A message for which this
-//! is not certain is sent alone, as complete MIME. This includes messages that contain template
-//! syntax.
+//! The message that SES builds must equal the rendered message byte for byte. A message for which
+//! this is not certain is sent alone, as complete MIME. This includes messages that contain
+//! template syntax.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};

@@ -4,15 +4,17 @@
 //!   2026-11-21.
 //! - Limits: 40 MB per message after base64. The limits per second and per 24 hours belong to the
 //!   account and the region.
-//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. A message
-//!   that it cannot express is sent as `SendEmail` with one recipient and the complete MIME message.
+//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. A
+//!   message that it cannot express is sent as `SendEmail` with one recipient and the complete MIME
+//!   message.
 //! - Partial failure: a bulk request has a status for each entry. Any request may be refused as a
 //!   whole.
 //! - Idempotency: none. If a written request gets no answer, its recipients are `Unknown`.
 //! - Quirks: the error's type decides, not the HTTP status: throttling is reported as 400 or 429.
-//!   Suppressed addresses are accepted, and reported later as events. SES replaces the Message-ID and
-//!   the Date of the messages it delivers. The local part of an address must be ASCII. Each request is
-//!   signed with its time, so SES refuses it if this machine's clock is wrong by minutes.
+//!   Suppressed addresses are accepted, and reported later as events. SES replaces the Message-ID
+//!   and the Date of the messages it delivers. The local part of an address must be ASCII. Each
+//!   request is signed with its time, so SES refuses it if this machine's clock is wrong by
+//!   minutes.
 
 mod account;
 mod bulk;

@@ -1,15 +1,15 @@
 //! Sends mail over SMTP (RFC 5321), with a client of mailbatch's own.
 //!
-//! There are never more than `in_flight` connections, idle ones included. If a connection is left in
-//! the middle of an exchange, for example because the task that sends is cancelled, it is closed and
-//! never reused. A closed connection is charged to no recipient.
+//! There are never more than `in_flight` connections, idle ones included. If a connection is left
+//! in the middle of an exchange, for example because the task that sends is cancelled, it is closed
+//! and never reused. A closed connection is charged to no recipient.
 //!
 //! - Limits: `SIZE` as the server announces it, and `per_connection` messages over one connection.
 //! - One request: one message to one recipient. With PIPELINING, its MAIL, RCPT and DATA share a
-//!   write. If the server is known to accept this, the next message's commands follow right after the
-//!   final dot (`pipelining`). With `window = N`, up to N messages are in progress on a connection,
-//!   each sent as one chunk. `window` has no effect unless the server announces PIPELINING and
-//!   CHUNKING.
+//!   write. If the server is known to accept this, the next message's commands follow right after
+//!   the final dot (`pipelining`). With `window = N`, up to N messages are in progress on a
+//!   connection, each sent as one chunk. `window` has no effect unless the server announces
+//!   PIPELINING and CHUNKING.
 //! - Partial failure: none, since every transaction has one recipient.
 //! - Idempotency: none. If a message was completely written and got no reply, its outcome is
 //!   `Unknown`. With a window, up to N messages on each connection can have that outcome.

@@ -62,7 +62,7 @@ pub(super) struct Session {
     /// Whether an envelope right after the final dot is only a trial. If the server does not accept
     /// it, no recipient is charged.
     pub(super) is_auto: bool,
-    /// The trial of an envelope right after the final dot, if this connection runs it.
+    /// The trial that sends an envelope right after a final dot, if this connection runs the trial.
     pub(super) trial: Option<Trial>,
     /// Whether the server accepted the message before an envelope that was sent early.
     pub(super) dot_went_well: bool,

@@ -1,27 +1,27 @@
 //! Sends several messages at a time over one connection. Each consists of MAIL, RCPT and the whole
 //! message as one chunk (RFC 3030). The client does not wait for replies between them.
 //!
-//! Replies come in the order of the commands, so each belongs to a known step of a known message. The
-//! trace is written before the write that contains a message's last byte. If a message was completely
-//! written and got no reply, its outcome is `Unknown`. After any refusal, no further message starts
-//! until all commands in progress and an RSET have been answered. A reply that does not fit its step
-//! closes the connection at once.
+//! Replies come in the order of the commands, so each belongs to a known step of a known message.
+//! The trace is written before the write that contains a message's last byte. If a message was
+//! completely written and got no reply, its outcome is `Unknown`. After any refusal, no further
+//! message starts until all commands in progress and an RSET have been answered. A reply that does
+//! not fit its step closes the connection at once.
 //!
 //! - Each message except the first one begins with RSET, for two reasons. A refused recipient can
 //!   leave the sender valid: Exim answers the next MAIL with `503 sender already given`, and still
 //!   accepts the RCPT and the message after it. Also, only 250 is a success for RSET. A server that
 //!   replies twice, or reads a refused chunk as commands, is therefore detected before its replies
 //!   are used.
-//! - If the server refused only the recipient, the next message uses the sender that is still valid.
-//!   This saves an RSET, because servers count RSETs. While other messages are in progress, the RSET
-//!   is needed, so fewer messages are in progress after recipients were refused.
-//! - Until this relay has accepted one chunk, one message is sent at a time. After the first invalid
-//!   reply, no chunk is sent any more, on any connection and in any later run.
-//! - A 4yz or 5yz reply to RSET (Exim's `554 Too many nonmail commands`) means that the server closes
-//!   the connection. Because the server replies in order, it has not started a later message to
-//!   which it has not replied.
-//! - A 421 refuses the message to which it replies. If later messages were completely written and got
-//!   no reply, their outcome is `Unknown`, because the server may have read them.
+//! - If the server refused only the recipient, the next message uses the sender that is still
+//!   valid. This saves an RSET, because servers count RSETs. While other messages are in progress,
+//!   the RSET is needed, so fewer messages are in progress after recipients were refused.
+//! - Until this relay has accepted one chunk, one message is sent at a time. After the first
+//!   invalid reply, no chunk is sent any more, on any connection and in any later run.
+//! - A 4yz or 5yz reply to RSET (Exim's `554 Too many nonmail commands`) means that the server
+//!   closes the connection. Because the server replies in order, it has not started a later message
+//!   to which it has not replied.
+//! - A 421 refuses the message to which it replies. If later messages were completely written and
+//!   got no reply, their outcome is `Unknown`, because the server may have read them.
 
 mod answers;
 mod pipe;
@@ -143,7 +143,7 @@ impl<'a> HandOver<'a> {
                 continue;
             }
             let queued = pipe.session.connection.queued();
-            // After a fault nothing is written. An empty slice only reads.
+            // After a fault, the slice is empty, so `exchange` only reads.
             let end = if pipe.fault.is_none() { pipe.slice_end } else { 0 };
             let (deadline, silent) = pipe.deadline();
             tokio::select! {
