@@ -132,10 +132,12 @@ pub(super) fn is_by_content(name: &str) -> bool {
     !is_email_heading(name)
 }
 
-/// Returns the index of the address column. If `configured` is given, this is the column with
-/// exactly that name. Otherwise it is the only column whose heading means an address. If no heading
-/// does, it is `by_content`, the only column that contains addresses, provided that its heading
-/// mentions e-mail (`Person - Email - Work`).
+/// Returns the index of the address column. It is the first of these columns that exists:
+///
+/// - the column called `configured`, which is the only choice if this name is given
+/// - the only column whose heading means an address
+/// - the column `by_content`, the only one that contains addresses, if its heading mentions e-mail
+///   (`Person - Email - Work`)
 ///
 /// Exit 4, with the list's columns, if no column or several columns are possible.
 pub(crate) fn guess_email_column(

@@ -49,7 +49,7 @@ impl KnownBy {
     pub const fn in_words(self) -> &'static str {
         match self {
             Self::Mark => "by its byte order mark",
-            Self::Named => "as --encoding or the configuration names it",
+            Self::Named => "as set by --encoding or the configuration",
             Self::Content => "by its bytes",
             Self::Guess => "a guess",
         }

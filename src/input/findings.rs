@@ -151,7 +151,7 @@ impl Kind {
     pub const fn fix(self) -> &'static str {
         match self {
             Self::Preamble => "delete the lines, or set their number with --skip-lines N",
-            Self::Separator => "no change is needed; --delimiter sets the delimiter as well",
+            Self::Separator => "no change is needed; --delimiter also sets the delimiter",
             Self::NoHeader => "name the columns in a first line, e.g. email,first_name",
             Self::MarkedHeader => "delete the mark",
             Self::HeaderRows => "delete the rows",

@@ -21,9 +21,9 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const HEADER_LINES: usize = 40;
 /// The number of records examined to find the delimiter.
 const SAMPLE_RECORDS: usize = 50;
-/// The minimum number of rows with equal length from which a rule for the other rows is derived.
+/// The minimum number of rows with equal length before other rows are compared with them.
 const FEWEST_ALIKE: usize = 5;
-/// The minimum number of addresses from which a rule for other domains is derived.
+/// The minimum number of addresses before other domains are compared with theirs.
 const FEWEST_PLAIN: usize = 10;
 /// The maximum number of rows below a header that can describe its columns. Qualtrics writes two.
 const DESCRIPTIONS: usize = 3;

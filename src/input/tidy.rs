@@ -38,7 +38,7 @@ pub(super) struct Tidy {
     pub(super) is_trimmed: bool,
     /// Whether almost all addresses are at public domains.
     pub(super) has_plain_domains: bool,
-    /// The rows so far that begin with a mark that is treated as text.
+    /// The rows so far whose leading mark is treated as text.
     pub(super) marked: Marked,
     /// The header's names, which identify a repeated header, and its line.
     pub(super) header: (Vec<String>, u64),
@@ -53,9 +53,9 @@ pub(super) struct Tidy {
 #[derive(Debug, Default)]
 pub(super) struct Marked {
     count: u64,
-    /// The line numbers of the first of these rows.
+    /// The line numbers of the first rows with such a mark.
     lines: Vec<u64>,
-    /// The shape of their first cells without the mark.
+    /// The shape that the first cells of these rows have without the mark.
     shape: String,
     /// Whether another row has a first cell of this shape without the mark.
     is_mixed: bool,

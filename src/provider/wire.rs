@@ -1,4 +1,4 @@
-//! Defines what a provider asks the run, and reports to the run, while it sends.
+//! Defines the interface between the run and a provider that is sending.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ use crate::provider::{BoxFuture, Refusal};
 /// Each list with its name, its path and the field that contains its entries.
 const LISTS: [(&str, &str, &str); 2] =
     [("bounces", "/bounces", "Bounces"), ("messages", "/messages/outbound", "Messages")];
-/// The maximum number of entries of a page, and of all pages of one query.
+/// The maximum number of entries of one page (`PAGE`), and of all pages of one query (`REACH`).
 const PAGE: usize = 500;
 const REACH: usize = 10_000;
 /// The offsets of Eastern Time in winter and in summer. Reading starts at the earlier of the two

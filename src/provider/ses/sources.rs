@@ -29,7 +29,7 @@ const ELSEWHERE: [&str; 4] = ["role_arn", "sso_session", "sso_start_url", "crede
 /// The variable that selects a role by another service's token.
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
-const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` turns those of a role or of SSO into variables, which mailbatch reads";
+const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` exports the credentials of a role or of SSO as environment variables, which mailbatch reads";
 
 /// The source of the credentials.
 pub(super) enum Source {

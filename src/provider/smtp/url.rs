@@ -51,7 +51,7 @@ pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
     if user.is_some_and(|user| user.contains(':')) {
         return Err((
             "it must not contain a password",
-            "write password = { env = \"RELAY_PASSWORD\" }; a colon in the user is %3A",
+            "write password = { env = \"RELAY_PASSWORD\" }; write a colon in the user name as %3A",
         ));
     }
     let user = user
