@@ -161,7 +161,7 @@ impl Kind {
             Self::Short => "if a cell is missing in the middle of a row, correct the row",
             Self::Surplus => "nothing to do",
             Self::Formula => "nothing to do",
-            Self::TwiceEncoded => "export the list again as UTF-8, once",
+            Self::TwiceEncoded => "export the list again as UTF-8, encoded only once",
             Self::UnseenEnds => "nothing to do",
             Self::OddLength => "compare these rows with their neighbours, and correct them",
             Self::OtherFormula => "export the values instead of the formulas",

@@ -11,7 +11,7 @@ use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use crate::model::recipient::JsonRow;
 
-/// An object with its line number, or in an array with its position, counted from 1.
+/// An object with its number, counted from 1: its line in NDJSON, its position in an array.
 type Numbered = (u64, JsonRow);
 
 /// A text that is read in blocks as needed.

@@ -37,8 +37,8 @@ pub trait Wire: Send + Sync {
         jobs: &'a [&'a Job],
         lifts_doubt: bool,
     ) -> BoxFuture<'a, Result<(), Stopped>>;
-    /// Reports that the provider asks for a lower rate, and for no request at all during the first
-    /// `quiet`. A session that continues sending calls it at once.
+    /// Reports that the provider asks for a lower rate, and for a pause of `quiet` before the next
+    /// request. A session that continues sending calls it at once.
     fn throttled(&self, quiet: Duration);
     /// Returns how many recipients of the run remain in addition to those in the current claims. A
     /// session tests a server's behaviour only if enough recipients remain to benefit. The default

@@ -43,7 +43,7 @@ const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// The number of requests to a container's agent, because the agent may still be starting.
 const ATTEMPTS: u32 = 3;
-/// The maximum number of bytes of a reply; credentials have about 2,000.
+/// The maximum number of bytes of a reply. A reply with credentials has about 2,000.
 const MAX_ANSWER: usize = 64 * 1024;
 /// The time before their expiry at which credentials are fetched again.
 const BEFORE: Duration = Duration::from_secs(600);

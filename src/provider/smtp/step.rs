@@ -40,9 +40,9 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    /// Returns whether a reply whose text concerns the provider may still concern only the current
-    /// recipient or its receiving domain. This is so for a reply to RCPT, and for a 421 at the
-    /// message.
+    /// Returns whether a reply may concern only the current recipient or its receiving domain,
+    /// although its text concerns the provider. This is so for a reply to RCPT, and for a 421 to
+    /// the message.
     pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
         self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))
     }

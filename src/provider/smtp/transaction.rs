@@ -106,7 +106,7 @@ struct Envelope {
     is_recipient_taken: bool,
     /// Whether the server waits for a message.
     is_data_open: bool,
-    /// The first refusal. Later refusals are its consequences.
+    /// The first refusal of a command. It causes any later refusals.
     refused: Option<(Step, Answer)>,
 }
 

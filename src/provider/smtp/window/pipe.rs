@@ -24,7 +24,7 @@ pub(super) struct Flight<'a> {
     /// Whether the server has replied to any of the message's commands.
     pub(super) is_begun: bool,
     pub(super) is_recipient_taken: bool,
-    /// The first refusal. Later refusals are its consequences.
+    /// The first refusal of a command of this message. It causes any later refusals.
     pub(super) refused: Option<(Step, Answer)>,
 }
 
