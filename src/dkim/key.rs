@@ -60,7 +60,7 @@ impl Key {
                 ),
                 (1, _) => unfit("contains no private key", MAKE_ONE),
                 _ => unfit(
-                    "contains several private keys, or none",
+                    "contains several keys, of which exactly one must be a private key",
                     "keep only the private key for signing",
                 ),
             });
@@ -151,9 +151,10 @@ struct Section<'a> {
 impl Section<'_> {
     fn der(&self) -> Result<Zeroizing<Vec<u8>>, Unfit> {
         let text = Zeroizing::new(self.body.concat());
-        BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new).map_err(|_| {
-            unfit("is damaged: the text between BEGIN and END is not base64", MAKE_ONE)
-        })
+        BASE64_STANDARD
+            .decode(text.as_bytes())
+            .map(Zeroizing::new)
+            .map_err(|_| unfit("is damaged: there is no base64 between BEGIN and END", MAKE_ONE))
     }
 }
 

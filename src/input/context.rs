@@ -157,7 +157,7 @@ pub(crate) fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) 
 pub(crate) struct RowContext {
     columns: Arc<ColumnIndex>,
     fields: Arc<Fields>,
-    /// Whether this is the value of the variable `row`, which has exact names only and can be
+    /// Whether this is the value of the variable `row`, which accepts exact names only and can be
     /// iterated.
     whole: bool,
 }

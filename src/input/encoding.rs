@@ -222,7 +222,7 @@ fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
 
 fn not_as_named(label: &'static Encoding) -> Problem {
     let name = label.name().to_ascii_lowercase();
-    Problem::new(Place::List, format!("is valid UTF-8, but the given encoding is {name}"))
+    Problem::new(Place::List, format!("is valid UTF-8, but {name} is named as its encoding"))
         .hint("name its encoding: --encoding utf-8, which takes precedence over [list] encoding in mailbatch.toml")
 }
 

@@ -302,7 +302,7 @@ fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
     if large {
         return Err(Problem::new(
             place,
-            format!("the object has a value larger than {} MiB", MAX_FIELD_BYTES >> 20),
+            format!("one of its values is larger than {} MiB", MAX_FIELD_BYTES >> 20),
         )
         .hint("put large content into the message instead"));
     }

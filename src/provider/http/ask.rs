@@ -118,7 +118,7 @@ pub(in crate::provider) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Resul
     let what = if answer.is_whole {
         "the reply cannot be read"
     } else {
-        "the reply is larger than mailbatch accepts"
+        "the reply is longer than it may be"
     };
     answer.json().ok_or_else(|| Trouble::Failing(answer.refusal(Reason::NoReply, "", what)))
 }

@@ -95,7 +95,7 @@ impl Names {
     pub(super) fn of(keys: &Keys<'_>, settings: &ProviderSettings) -> Result<Self> {
         let Some(value) = settings.keys.get("names") else { return Ok(Self::default()) };
         let hint =
-            format!("write names = {{ NAME = \"…\" }}, where NAME is one of: {}", ALL.join(", "));
+            format!("write names = {{ NAME = \"…\" }}, where NAME is any of: {}", ALL.join(", "));
         let names: Self = value.clone().try_into().map_err(|_| {
             keys.error("names", "an unknown name, or a value that is not a text").hint(&hint)
         })?;

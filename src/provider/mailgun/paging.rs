@@ -54,6 +54,6 @@ fn elsewhere() -> Trouble {
     Trouble::Refused(Refusal::new(
         Reason::Session,
         "",
-        "the link to the next page leads to another service or list, so it is not followed",
+        "the link to the next page leads elsewhere, so it is not followed",
     ))
 }
