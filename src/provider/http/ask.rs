@@ -22,7 +22,7 @@ use crate::provider::{Refusal, without_addresses};
 /// The maximum number of attempts of a request.
 const TIMES: u32 = 5;
 /// The longest wait before a repeat. If the service asks for a longer wait, the request fails, and
-/// its error states the wait.
+/// its error contains the service's reply.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The maximum number of times that a key is fetched again for one request. The service may refuse
 /// this request whatever the key. Fetching more keys would then replace keys that work for other

@@ -116,8 +116,8 @@ impl Session {
                 return Ok(session);
             }
         }
-        // Each of the passwords was refused and replaced meanwhile. The jobs that were not started
-        // are given back.
+        // Every login was refused, but each time the password was replaced. The failure is not
+        // final, so the jobs that were not started are given back.
         Err(Health::Fine.into())
     }
 
