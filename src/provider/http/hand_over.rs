@@ -1,7 +1,8 @@
 //! Submits a claim (a batch of messages recorded in the ledger) to an API: repeats, waits and
 //! verdicts. [`pieces`](super::pieces) divides a claim into requests.
 //!
-//! - The rules:
+//! The rules:
+//!
 //! - If the outcome of a request is unknown, the repeat has the same bytes and the same key. It is
 //!   sent within a minute of the first attempt, and only if the service supports idempotency keys.
 //! - A service that accepts nothing for as long as [`Wire::patience`] has failed. A wait that the

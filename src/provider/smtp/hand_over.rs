@@ -230,9 +230,9 @@ impl<'a> HandOver<'a> {
         self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
-    /// Returns the session, or records why it could not be opened and stops the claim. If the server
-    /// refuses an additional connection while others of this run exist, those send the remaining
-    /// jobs, and the provider's health stays fine.
+    /// Returns the session, or records why it could not be opened and stops the claim. If the
+    /// server refuses an additional connection while others of this run exist, those send the
+    /// remaining jobs, and the provider's health stays fine.
     pub(super) fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
         session.map_err(|unopened| {
             match unopened {
