@@ -1,7 +1,7 @@
 //! Finds out why this process cannot read or write a file of the state directory, and how the
 //! operator can fix it.
 //!
-//! Such files are intact. No caller may move them away because of this error.
+//! A file with missing permissions is not damaged, so no caller may move it away.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -31,14 +31,14 @@ pub(crate) enum Need {
     Write,
 }
 
-/// Returns the first of the state directory, its ledger files and its subdirectories that this
-/// process cannot use. Returns `None` if all of those that exist can be used. Changes nothing.
+/// Checks the state directory, its ledger files and its subdirectories. Returns the first one that
+/// this process cannot use, or `None` if all existing ones can be used. Changes nothing.
 pub(crate) fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     if let Some(above) = closed_above(state_dir) {
         return Some(above);
     }
     let there = state_dir.ancestors().find(|dir| dir.exists()).filter(|dir| dir.is_dir())?;
-    // A state directory that does not exist yet must be created, which needs write access to its
+    // If the state directory does not exist yet, it must be created. This needs write access to its
     // parent.
     let need_there = if there == state_dir { need } else { Need::Write };
     look(there, true, need_there)?.map_or_else(
@@ -60,8 +60,8 @@ pub(crate) fn denied(state_dir: &Path, need: Need) -> Option<Denied> {
     )
 }
 
-/// Returns the topmost parent directory that this process may not enter. Files below that directory
-/// cannot be examined.
+/// Returns the topmost parent directory that this process may not enter. Nothing below that
+/// directory can be examined.
 fn closed_above(path: &Path) -> Option<Denied> {
     let above: Vec<&Path> =
         path.ancestors().skip(1).filter(|dir| !dir.as_os_str().is_empty()).collect();
@@ -70,7 +70,8 @@ fn closed_above(path: &Path) -> Option<Denied> {
     Some(explain(closed, true, Errno::ACCESS))
 }
 
-/// Returns `None` if the path does not exist, and `Some(None)` if this process may use it.
+/// Checks the access to one path. Returns `None` if the path does not exist, and `Some(None)` if
+/// this process may use it.
 fn look(path: &Path, is_dir: bool, need: Need) -> Option<Option<Denied>> {
     let mut wanted = Access::READ_OK;
     if need == Need::Write {

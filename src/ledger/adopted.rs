@@ -1,5 +1,5 @@
-//! Data that the ledger imports from the files of lost runs: runs whose reports or traces exist
-//! although the ledger does not know them.
+//! Data that the ledger imports from the files of lost runs. A run is lost if its report or trace
+//! still exists, but the ledger does not contain the run.
 
 use jiff::Timestamp;
 
@@ -13,17 +13,19 @@ pub struct Adopted {
     pub key: String,
     /// The address that the lost run mailed.
     pub email: String,
-    /// `None` for `deferred` and `held`: a later run may mail the recipient.
+    /// `None` for `deferred` and `held` recipients, because a later run may mail them.
     pub outcome: Option<(Outcome, Option<Reason>)>,
 }
 
-/// The recipients that a lost run reached, according to the remaining files of the state directory.
-/// A field is `None` if no file gives its value. A comparison treats `None` as equal to any value.
+/// The recipients that a lost run reached, according to the files that remain in the state
+/// directory. A field is `None` if no file gives its value. Comparisons treat `None` as equal to
+/// any value.
 #[derive(Clone, Debug)]
 pub struct LostPeople {
     pub run: RunId,
     pub campaign: String,
-    /// The outer `None`: unknown. The inner `None`: the run had no environment.
+    /// The outer `None` means that the environment is unknown. The inner `None` means that the run
+    /// had no environment.
     pub env: Option<Option<String>>,
     pub apart: Option<String>,
     pub message_fingerprint: Option<String>,

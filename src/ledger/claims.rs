@@ -1,5 +1,5 @@
-//! Claims. A claim reserves recipients of a run for one batch, durably, before the batch is sent.
-//! Settling a claim records the result of each member.
+//! A claim reserves recipients of a run for one batch, and is stored durably before the batch is
+//! sent. Settling the claim stores the result of each member.
 
 use jiff::Timestamp;
 
@@ -8,8 +8,8 @@ use crate::model::literal::Rate;
 use crate::model::outcome::{Cohort, Outcome, Reason};
 use crate::provider::{Refusal, RowNumber, Verdict};
 
-/// Selects recipients by the provider assigned to them: the planned provider, or the one that had
-/// the latest attempt.
+/// Selects recipients by the provider assigned to them: the provider of the latest attempt, or the
+/// planned provider if there was no attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Through {
     #[default]
@@ -23,8 +23,8 @@ pub enum Through {
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     pub cohort: Option<Cohort>,
-    /// Only rows after this one; rows are counted from 1. Retries that are due come first, whatever
-    /// their row.
+    /// Only open rows after this row; rows are numbered from 1. Retries that are due are returned
+    /// regardless of their row.
     pub after: RowNumber,
     /// Only recipients at this receiving domain.
     pub only_domain: Option<String>,
@@ -34,7 +34,7 @@ pub struct Ask {
     pub limit: usize,
     /// Only rows that wait for a retry.
     pub only_due: bool,
-    /// The time at which a retry must be due to be selected. `None` means now.
+    /// Selects only retries that are due at this time. `None` means the current time.
     pub now: Option<Timestamp>,
 }
 
@@ -45,7 +45,7 @@ pub struct Member {
     pub message_id: String,
 }
 
-/// What the ledger stores durably before the first byte of the batch is sent.
+/// A batch to claim. The ledger stores it durably before its first byte is sent.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub run: RunId,
@@ -53,14 +53,14 @@ pub struct Draft {
     pub key: String,
     pub claimed_at: Timestamp,
     pub members: Vec<Member>,
-    /// Members that have been suppressed since they were planned. The claim's transaction settles
-    /// them, and they are never sent.
+    /// Members that were suppressed after planning. The claim settles them as suppressed, and they
+    /// are never sent.
     pub suppressed: Vec<(RowNumber, Reason, String)>,
     /// Caps to check in the same transaction. The ledger refuses a claim that would exceed one of
     /// them.
     pub caps: Vec<Rate>,
-    /// The maximum number of submissions on each of the provider's first days, checked like the
-    /// caps.
+    /// The provider's warm-up: the maximum number of submissions on each of its first days. The
+    /// ledger checks it like the caps.
     pub ramp: Vec<u32>,
     /// The planned provider that this claim bypasses, and why. `None` if `provider` is the planned
     /// one.
@@ -79,10 +79,10 @@ pub struct InsteadOf {
 pub enum Claimed {
     /// The batch's number.
     Batch(i64),
-    /// A cap has room for only `room` more recipients now, and for the whole draft at `until`.
-    /// Nothing was claimed.
+    /// A cap allows only `room` more recipients now. At `until` it allows the whole draft. Nothing
+    /// was claimed.
     Capped { cap: String, room: u64, until: Timestamp },
-    /// A pause is in force for the run or for its provider. Nothing was claimed.
+    /// A pause stops the run or its provider. Nothing was claimed.
     Paused(Box<Pause>),
     /// The ledger file was removed or replaced. Nothing was claimed.
     Lost { ledger: String, what: String },
@@ -90,24 +90,27 @@ pub enum Claimed {
     Nothing,
 }
 
-/// The result of a claim's member.
+/// The result of one member of a claim.
 #[derive(Clone, Debug)]
 pub enum Settled {
     /// The verdict is final. The ledger derives the outcome and the reason from it.
     Final(Verdict),
-    /// Reopened, with a retry at `at` or later. `counts` says whether the attempt counts.
+    /// The member waits for a retry at `at` or later. `counts` says whether the failed attempt is
+    /// counted.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
-    /// The provider failed transiently and is not used any more. The member is reopened at once and
-    /// assigned to the provider `to`. `refusal` is `None` if there was no further attempt.
+    /// The member's provider failed transiently and is no longer used. The member is reopened at
+    /// once and assigned to the provider `to`. `refusal` is `None` if the failed provider did not
+    /// attempt the member.
     PassedOn { refusal: Option<Refusal>, counts: bool, to: String, why: String },
-    /// The last attempt failed transiently and no retry follows: `deferred`.
+    /// The last attempt failed transiently and no retry follows, so the outcome is `deferred`.
     GaveUp { refusal: Refusal, counts: bool },
-    /// The time for retries ended before the next attempt could begin: `deferred`, with the reply
-    /// of the last attempt.
+    /// The time for retries ended before the next attempt began, so the outcome is `deferred`. The
+    /// reply of the last attempt is kept.
     Expired,
-    /// The attempt never began. The member is reopened and nothing is counted.
+    /// The attempt never began. The member is reopened, and no attempt is counted.
     Void,
-    /// The recipient was suppressed between claim and submission.
+    /// The recipient was suppressed after the claim and before submission, so the message is not
+    /// sent.
     Screened { reason: Reason, detail: String },
 }
 
@@ -123,13 +126,13 @@ impl Settled {
     }
 }
 
-/// What recovery after a crash found and changed.
+/// The numbers of recipients that recovery after a crash has reopened, settled, or left unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Recipients whose message was certainly not sent completely. They are open again.
+    /// Recipients whose message was certainly not sent completely. Recovery has reopened them.
     pub reopened: u64,
-    /// Recipients whose reply was in the trace. That reply settled them.
+    /// Recipients that were settled by a reply found in the trace.
     pub settled: u64,
-    /// Recipients that the provider may have accepted.
+    /// Recipients whose message the provider may have accepted.
     pub unknown: u64,
 }

@@ -1,9 +1,9 @@
-//! The interface of the ledger, independent of the database. Each group of calls serves one part of
-//! the program; [`Ledger`] combines them.
+//! The interface of the ledger, independent of the database. Each trait serves one part of the
+//! program; [`Ledger`] combines them.
 //!
-//! Every call is one transaction (or takes part in one group commit) and has reached the disk when
-//! its future resolves. No call names a database, a file or a connection. The suite in
-//! `conformance` tests every implementation against these descriptions.
+//! Every call is one transaction, or part of a transaction shared by several calls. Its changes
+//! have reached the disk when its future resolves. No call names a database, a file or a
+//! connection. The tests in `conformance` check every implementation against these descriptions.
 
 use jiff::Timestamp;
 
@@ -36,11 +36,11 @@ pub trait Ledger:
     + Send
     + Sync
 {
-    /// Names the trace of this execution. Every batch that is claimed from now on records the name.
-    /// Without a trace, a crash makes every open claim `unknown`.
+    /// Sets the name of this execution's trace, the log of its submissions. Every later claim
+    /// records this name. If there is no trace, a crash makes every open claim `unknown`.
     fn set_trace(&self, name: &str);
-    /// Stops waiting for transactions of other processes. A transaction that would have to wait
-    /// fails at once from now on.
+    /// Stops waiting for transactions of other processes. From now on, a transaction that would
+    /// have to wait fails at once.
     fn hurry(&self) {}
     /// Whether this is a read-only snapshot: a temporary copy that shows the ledger as it was when
     /// the copy was opened.
@@ -58,15 +58,16 @@ pub trait PlanStore {
     /// Ends planning and opens the run. Carries over the outcomes of earlier runs of the same
     /// campaign and environment, draws the canary, and stores the fingerprints and columns.
     ///
-    /// A recipient accepted earlier, by key or address, becomes `already_accepted`, which has
-    /// precedence over `suppressed`. Rejected and unknown recipients keep their outcome.
+    /// A recipient that an earlier run reached, by key or address, becomes `already_accepted`,
+    /// which has precedence over `suppressed`. Rejected and unknown recipients keep that outcome.
     ///
-    /// If `seal.overlap` finds an overlap, the call returns it and changes nothing. If two runs are
-    /// sealed at the same time, the second one finds the first.
+    /// If the query in `seal.overlap` finds an overlap with other campaigns, the call returns it
+    /// and changes nothing. If two runs are sealed at the same time, the second one finds the
+    /// first.
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
-    /// Returns the outcome that `seal` would carry over to each of these recipients, or `None` for
-    /// a recipient that would keep its own. Returns `None` if the campaign has nothing to carry
-    /// over. Changes nothing.
+    /// Returns the outcome that `seal` would carry over to each recipient, or `None` for a
+    /// recipient without such an outcome. Returns `None` for the whole query if the campaign has
+    /// nothing to carry over. Changes nothing.
     fn foresee(
         &self,
         query: CarryQuery,
@@ -75,20 +76,21 @@ pub trait PlanStore {
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Checks whether most of these recipients were sent the same message under another campaign.
     fn overlap(&self, query: OverlapQuery) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
-    /// Returns every campaign identity with the campaign ids that it has been used for.
+    /// Returns all recorded pairs of a campaign identity and a campaign id.
     fn aliases(&self) -> BoxFuture<'_, LedgerResult<Vec<(String, String)>>>;
-    /// Records pairs of identity and campaign id. Ids with the same identity count as one campaign
-    /// from then on.
+    /// Records pairs of a campaign identity and a campaign id. From now on, ids with the same
+    /// identity belong to one campaign.
     fn add_aliases(&self, pairs: Vec<(String, String)>) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Returns all ids of the campaign with this id, starting with this id.
+    /// Returns all ids that belong to the same campaign as this id, starting with this id.
     fn kin(&self, campaign: &str) -> BoxFuture<'_, LedgerResult<Vec<String>>>;
 }
 
-/// The calls of the sending loop: selecting recipients, claims, leases of rates, and recovery of
-/// interrupted processes.
+/// The calls of the sending loop: selecting and claiming recipients, leasing rates, and recovering
+/// claims of interrupted processes.
 pub trait ClaimStore {
     /// Returns the next recipients that may be claimed: retries that are due, then open rows in
-    /// plan order. Of earlier attempts a row contains only their number and the time of the first.
+    /// plan order. A returned row contains the number of earlier attempts and the time of the
+    /// first, but not their results.
     fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
     /// Returns when the run's earliest retry is due, optionally for one cohort or some providers.
     fn next_retry_at(
@@ -100,7 +102,8 @@ pub trait ClaimStore {
     /// Claims a batch in one transaction: checks the pause, the caps and the state of each member,
     /// then stores the batch.
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>>;
-    /// Closes a batch with the result of each member. Members without a result are void.
+    /// Closes a batch and stores the result of each member. A member without a result counts as not
+    /// attempted.
     fn settle(
         &self,
         run: &str,
@@ -111,19 +114,20 @@ pub trait ClaimStore {
     /// Settles the open claims of a run whose process has ended, using the traces. The caller holds
     /// the campaign's lock.
     fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
-    /// Returns the suppressions that follow from replies an ended process had received but not
+    /// Returns the suppressions that follow from replies that an ended process had received but not
     /// settled. Changes nothing. Must be called before `recover`.
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
-    /// Leases part of a rate's window, which all runs of the workspace share, and takes back the
-    /// unused part of earlier leases. `key` names the rate (`relay`, `relay/gmail.com`).
+    /// Leases part of a rate's window, which all runs of the workspace share. Also takes back the
+    /// unused part of the leases in `wish`. `key` names the rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>>;
-    /// Takes back the unused part of leases of this key that no process uses any more.
+    /// Takes back the unused part of this key's leases that are no longer in use.
     fn take_back(&self, key: &str, spent: Vec<Spent>) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
 /// Holds, reopens, pauses and ends runs.
 pub trait RunStore {
-    /// Records a decision about all recipients of a run without an outcome, for `why`.
+    /// Records a decision that concerns all recipients of a run that have no outcome yet. `why`
+    /// shows the decision.
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Stores the run's gate: whether the canary or a pause rule stops the run.
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
@@ -135,8 +139,8 @@ pub trait RunStore {
         reason: Reason,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Holds some of these rows. Rows in `except` stay open, because they may be about to be
-    /// claimed.
+    /// Makes the open rows of one domain or provider `held`. Rows in `except` stay open, because
+    /// they may be about to be claimed.
     fn hold(
         &self,
         run: &str,
@@ -144,42 +148,41 @@ pub trait RunStore {
         except: Vec<RowNumber>,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Makes every row `deferred` that waits for a retry because its recipient was refused or
-    /// because the provider asked for a lower rate. Each row keeps the last reply. Returns the
-    /// number of rows.
+    /// Makes every row `deferred` that waits for a retry, if its recipient was refused or the
+    /// provider asked for a lower rate. Each row keeps the last reply. Returns the number of rows.
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Counts the recipients that were reopened and, since then, got their previous outcome back
-    /// without an attempt. Groups them by the reason for the missing attempt.
+    /// Counts the recipients that were reopened but not attempted, and got their previous outcome
+    /// back at `since` or later. Groups them by the reason for not attempting them.
     fn kept(&self, run: &str, since: Timestamp) -> BoxFuture<'_, LedgerResult<Vec<(Reason, u64)>>>;
-    /// Moves up to `more` open recipients of the rest into the canary, spread like the first draw.
-    /// Assigns them to `provider` if one is given.
+    /// Moves up to `more` open recipients from the rest of the list into the canary, distributed
+    /// over domains like the first draw. Assigns them to `provider` if it is given.
     fn extend_canary(
         &self,
         run: &str,
         more: u64,
         provider: Option<&str>,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Reopens the rows with one of these outcomes. Returns how many.
+    /// Reopens the rows with one of these outcomes. Returns the number of rows.
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Returns how a provider has answered for the run's recipients so far. Reads all rows of a run
-    /// that already has outcomes.
+    /// Returns a provider's acceptances and refusals in a run so far. Reads all rows of a run that
+    /// already has outcomes.
     fn refusals(
         &self,
         run: &str,
         provider: &str,
         has_history: bool,
     ) -> BoxFuture<'_, LedgerResult<Refusals>>;
-    /// Undoes the effects of a provider's fault in one transaction. Reopens those of these rows
-    /// that were rejected, and does not count the last attempt of rows that wait for a retry.
-    /// Stores the fact about the provider. Returns how many rows were reopened.
+    /// Undoes the effects of a provider's fault in one transaction. Of the given rows, it reopens
+    /// the rejected ones and does not count the last attempt of those waiting for a retry. Stores
+    /// the fact about the provider. Returns the number of reopened rows.
     fn absolve(
         &self,
         run: &str,
         rows: Vec<RowNumber>,
         fact: Option<Fact>,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Ends an execution. Stores the state, the exit code, and every exit code that applied with
-    /// its cause.
+    /// Ends an execution. Stores the run's state, its exit code, and all exit codes that applied
+    /// with their causes.
     fn finish(
         &self,
         run: &str,
@@ -192,7 +195,7 @@ pub trait RunStore {
     fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
-/// Reads the state of runs and their recipients.
+/// Reads the data of runs and their recipients.
 pub trait ReadStore {
     /// Returns all runs, newest first, including those still being planned. Their `head.message` is
     /// null, because a message may be large; `run` returns it.
@@ -218,7 +221,7 @@ pub trait ReadStore {
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>>;
     /// Returns the rows with this address in all existing runs, newest run first.
     fn rows_of(&self, email: &str) -> BoxFuture<'_, LedgerResult<Vec<(RunId, LedgerRow)>>>;
-    /// Returns the events received about the canary's recipients.
+    /// Counts the events received about the canary's recipients.
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
     /// Counts the canary's accepted recipients at each of these domains, largest count first. Reads
     /// all rows of the run.
@@ -227,8 +230,8 @@ pub trait ReadStore {
         run: &str,
         domains: &'static [&'static str],
     ) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>>;
-    /// Counts the recipients submitted since then that bounced or complained, by provider and
-    /// domain. Empty if there are fewer than `least`.
+    /// Counts the recipients submitted at `since` or later that bounced or complained, by provider
+    /// and domain. Returns an empty list if fewer than `least` recipients have such an event.
     fn feedback_rates(
         &self,
         run: &str,
@@ -243,31 +246,31 @@ pub trait ReadStore {
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>>;
     /// Counts claimed recipients that are not settled, by run and provider.
     fn under_way(&self) -> BoxFuture<'_, LedgerResult<Vec<UnderWay>>>;
-    /// Returns what latched the gate of this run, when and on which host. `None` if the gate is not
-    /// latched, or if an earlier version latched it.
+    /// Returns when, by whom and on which host the gate of this run was latched. `None` if the gate
+    /// is not latched, or if an earlier version of mailbatch latched it.
     fn latched_by(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
 }
 
 /// Stores events received after submission (bounces, complaints, deliveries) and the suppressions
-/// that follow from them.
+/// that follow from these events.
 pub trait FeedbackStore {
-    /// Stores an event once, with the suppression that follows from it, and adds its type to the
-    /// recipient's `feedback`.
+    /// Stores an event unless the ledger already has it. Also stores the suppression that follows
+    /// from it, and adds its type to the recipient's `feedback`.
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
-    /// Marks a one-time webhook token as used. Returns true if the token is new, or if it came
-    /// before with the same body, as it does when the sender missed the first answer. If several
-    /// processes use one token at once, only the first succeeds.
+    /// Marks a one-time webhook token as used. Returns true if the token is new, or if it was used
+    /// before with the same body: a sender repeats a webhook whose response it did not receive. If
+    /// several processes use one token at once, only the first succeeds.
     fn use_token(&self, token: UsedToken) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Returns events, ordered by number.
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
-    /// Whether an event was received since then by mail, from an event log or from an export.
-    /// Ignores events that came with a reply or by webhook.
+    /// Whether an event was received at `since` or later by mail, from an event log or from an
+    /// export. Ignores events that came with a reply or by webhook.
     fn has_feedback(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
-    /// Returns suppressions learned from events that are not in the suppression file yet, oldest
-    /// first.
+    /// Returns up to `limit` suppressions learned from events that are not in the suppression file
+    /// yet, oldest first.
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
-    /// Records that these suppressions are about to be written to the file (`done` false), or that
-    /// the file contains them.
+    /// Records the progress of writing these suppressions to the file. `done` is false before the
+    /// write and true after it.
     fn filed(&self, numbers: Vec<i64>, done: bool) -> BoxFuture<'_, LedgerResult<()>>;
     /// Returns the recipient that a token (`message::token_of`) names. Works for 400 days after the
     /// recipient's run was removed.
@@ -278,57 +281,59 @@ pub trait FeedbackStore {
 pub trait UnknownStore {
     /// Returns events that prove that unknown recipients were accepted, one for each recipient.
     fn proofs(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<Proof>>>;
-    /// Returns a batch of a run; `None` if the run has no batch with this number.
+    /// Returns the batch of a run with this number; `None` if the run has no such batch.
     fn batch(&self, run: &str, batch: i64) -> BoxFuture<'_, LedgerResult<Option<BatchRecord>>>;
-    /// Settles `unknown` recipients, each with its evidence, in this run and in every run of the
-    /// campaign that carried the unknown outcome over. Returns how many recipients of this run were
-    /// settled.
+    /// Settles `unknown` recipients and stores the evidence for each. Also settles them in every
+    /// run of the campaign that carried the unknown outcome over. Returns how many recipients of
+    /// this run were settled.
     fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>>;
 }
 
-/// Detects lost runs by their names, and imports their results from the files that remain.
+/// Finds runs that are missing from the ledger but named by other files, and imports their results
+/// from these files.
 pub trait LossStore {
-    /// Returns the number of the last batch that was ever created.
+    /// Returns the highest batch number that the ledger has ever used.
     fn batches(&self) -> BoxFuture<'_, LedgerResult<i64>>;
-    /// Reserves the next batch number at the end of an execution and returns it. No older copy of
-    /// the ledger contains this number.
+    /// Reserves the next batch number at the end of an execution and returns it. A copy of the
+    /// ledger that was made earlier does not contain this number.
     fn close_batches(&self) -> BoxFuture<'_, LedgerResult<i64>>;
-    /// Removes a run for which the ledger holds an outdated state, and keeps its reached
-    /// recipients. The run's files still count as a sign of a loss until `adopted` records the run.
-    /// If the import fails half-way, the next attempt therefore reads them again.
+    /// Removes a run for which the ledger holds outdated data, and keeps hashes of the recipients
+    /// that it reached. The run's files count as a sign of a loss until `adopted` records the run.
+    /// If the import fails half-way, the next attempt therefore reads the files again.
     fn set_aside(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Stores hashed outcomes of recipients from lost runs of a campaign, so that these recipients
-    /// count as reached. A later call overrides an earlier one, but never an acceptance.
+    /// Stores hashed outcomes of recipients from lost runs of a campaign, so that later runs treat
+    /// these recipients as reached. A later call overrides an earlier one, but never an acceptance.
     fn adopt(
         &self,
         campaign: &str,
         env: Option<&str>,
         people: Vec<Adopted>,
     ) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Stores the outcomes of lost runs for rows of a run that is planned but not sealed. Returns
-    /// the hashes of the recipients that were reached or may have been reached, as used by
-    /// sketches.
+    /// Stores the outcomes of lost runs in the rows of a run that is planned but not sealed.
+    /// Returns hashes of the recipients that were reached or may have been reached. Sketches use
+    /// the same hashes.
     fn adopt_rows(
         &self,
         run: &str,
         rows: Vec<(RowNumber, Outcome, Option<Reason>)>,
     ) -> BoxFuture<'_, LedgerResult<Vec<u64>>>;
-    /// Stores the recipients that a lost run reached, for the check whether most of another list
-    /// had the message.
+    /// Stores the recipients that a lost run reached. The overlap check of later runs compares
+    /// their recipients with these.
     fn keep_lost(&self, lost: LostPeople) -> BoxFuture<'_, LedgerResult<()>>;
     /// Records that the results of these lost runs have been imported. Files that name these runs
     /// are no longer a sign of a loss.
     fn adopted(&self, runs: Vec<RunId>) -> BoxFuture<'_, LedgerResult<()>>;
 }
 
-/// Data of the workspace that belongs to no single run: facts, pauses, suppressions, the secret
-/// key.
+/// Data of the workspace that belongs to no single run: facts about providers, pauses,
+/// suppressions, the secret key.
 pub trait WorkspaceStore {
     /// Stores a fact about a provider for later runs. Replaces an earlier fact of the same kind and
     /// subject.
     fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Stores a fact if `may` allows it. `may` sees all facts of its kind in the same transaction,
-    /// so concurrent processes see each other's facts. Returns whether the fact was stored.
+    /// Stores a fact if `may` returns true for the existing facts of its kind. `may` runs in the
+    /// same transaction, so it sees the facts of concurrent processes. Returns whether the fact was
+    /// stored.
     fn remember_if(&self, fact: Fact, may: FactCondition) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Returns all facts of a kind, ordered by subject.
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>>;
@@ -336,26 +341,28 @@ pub trait WorkspaceStore {
     fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Begins a pause. Ends an earlier pause of the same scope.
     fn pause(&self, pause: NewPause) -> BoxFuture<'_, LedgerResult<()>>;
-    /// Ends the pauses of this scope and records who ended them. Returns whether there was one.
+    /// Ends the pauses of this scope and records who ended them. Returns whether a pause was in
+    /// force.
     fn unpause(&self, scope: PauseScope, by: &str) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Returns the pauses in force, oldest first, without the latched gates of runs.
     fn pauses(&self) -> BoxFuture<'_, LedgerResult<Vec<Pause>>>;
-    /// Stores suppressions, each once. Returns how many were new.
+    /// Stores suppressions that are not stored yet. Returns how many were new.
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Returns the `entries` that `suppress` would store as new, each once.
+    /// Returns those of `entries` that `suppress` would store as new, without repetitions.
     fn not_kept(
         &self,
         entries: Vec<LedgerSuppression>,
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Removes suppressions and records who removed them. Returns how many existed.
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Returns up to `limit` suppressions after number `after`, ordered by number. A suppression
-    /// added later always has a higher number, whichever process adds it.
+    /// Returns up to `limit` suppressions with a number above `after`, ordered by number. Later
+    /// suppressions always have higher numbers, even if another process adds them.
     fn suppressions(
         &self,
         after: i64,
         limit: usize,
     ) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>>;
-    /// Returns the workspace's secret key for draws and keyed hashes. The first start creates it.
+    /// Returns the workspace's secret key for random draws and keyed hashes. The first start
+    /// creates the key.
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
 }

@@ -2,8 +2,8 @@
 
 use crate::model::error::Error;
 
-/// An error of the ledger. `ledger` is the path of its file, or another name for a ledger without a
-/// file.
+/// An error of the ledger. `ledger` is the path of the ledger file, or another name for a ledger
+/// without a file.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error(
@@ -20,19 +20,19 @@ pub enum LedgerError {
     /// Another process held the ledger's lock for longer than this process waits.
     #[error("{ledger}: {detail}")]
     Locked { ledger: String, detail: String },
-    /// The file is gone, or it is not the ledger that the workspace's reports, traces and locks
-    /// belong to.
+    /// The ledger file is missing, or it is not the ledger that the workspace's reports, traces and
+    /// locks belong to.
     #[error("{ledger}: {what}")]
     Lost { ledger: String, what: String },
-    /// Like `Lost`, and no report, trace or record says which recipients the runs reached.
+    /// Like `Lost`, but no report, trace or record shows which recipients the runs reached.
     #[error("{ledger}: {what}")]
     LostWithoutTrace { ledger: String, what: String },
     /// The ledger's path holds another kind of file, or only part of a ledger. `leaves` says which
     /// files of earlier runs remain.
     #[error("{ledger}: {what}")]
     NotALedger { ledger: String, what: String, leaves: Leaves },
-    /// The ledger cannot be written, and there is no room for the temporary copy from which it
-    /// would be read.
+    /// The ledger cannot be written, and there is no room for the temporary copy that is needed to
+    /// read it.
     #[error(
         "{ledger}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}"
     )]

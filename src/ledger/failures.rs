@@ -1,5 +1,5 @@
-//! The failures that a gate or a pause rule counts, with their receiving domains and most frequent
-//! replies.
+//! Counts the failures that a gate or a pause rule reacts to, and finds their most frequent
+//! receiving domain and reply.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct Failures {
     pub at_domain: u64,
     pub domain: String,
     pub with_words: u64,
-    /// The reply code, or the report's reason for a failure without a code.
+    /// The most frequent reply code, or the report's reason if the failures have no code.
     pub words: String,
 }
 
@@ -53,8 +53,8 @@ impl fmt::Display for Failures {
     }
 }
 
-/// Appends the failures' domain and reply to a gate's evidence. Returns the evidence unchanged if
-/// nothing failed.
+/// Appends the most frequent domain and reply of the failures to a gate's evidence. Returns the
+/// evidence unchanged if nothing failed.
 pub(crate) fn with_failures(evidence: &str, failures: &Failures) -> String {
     if failures.total == 0 { evidence.to_owned() } else { format!("{evidence}: {failures}") }
 }

@@ -1,5 +1,5 @@
-//! Events as the ledger stores them, with the recipient that each one is about and the suppression
-//! learned from it.
+//! Events as the ledger stores them, with the recipient of each event and the suppression learned
+//! from the event.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,39 +18,40 @@ pub enum LinkedBy {
     Token,
     MessageId,
     ProviderId,
-    /// By the address alone: the latest message sent to it.
+    /// By the address alone. The event is assigned to the latest message sent to the address.
     Address,
 }
 
 impl LinkedBy {
-    /// Whether the event names one message of ours by an identifier that cannot be guessed. False
-    /// if it names only an address.
+    /// Whether the event names a single message by an identifier that cannot be guessed. False if
+    /// the event names only an address.
     pub fn is_exact(self) -> bool {
         self != Self::Address
     }
 }
 
-/// The result of storing an event.
+/// What the ledger did with an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// False if the ledger already has the event. Then nothing was changed.
+    /// False if the ledger already had the event. In this case nothing was changed.
     pub is_new: bool,
-    /// The run and row that the event is about, if the ledger can tell.
+    /// The run and row that the event is about; `None` if the ledger finds no such recipient.
     pub about: Option<(RunId, RowNumber)>,
     pub linked_by: Option<LinkedBy>,
-    /// The new suppression learned from the event. It is not in the suppression file yet.
+    /// The new suppression learned from the event. The suppression file does not contain it yet.
     pub learned: Option<LedgerSuppression>,
-    /// The event would have suppressed an address. It did not, because it came by mail and the
-    /// ledger does not know the address.
+    /// The event came by mail and the ledger does not know its address, so the event did not
+    /// suppress the address.
     pub doubted: bool,
-    /// Only free text reported the event. It is stored, but not linked to a recipient.
+    /// Only free text reported the event. The ledger stores the event, but does not link it to a
+    /// recipient.
     pub is_hearsay: bool,
 }
 
 /// An event as the ledger stores it.
 #[derive(Clone, Debug, Serialize)]
 pub struct KeptEvent {
-    /// Its number in the ledger. Later events have higher numbers.
+    /// The event's number in the ledger. Later events have higher numbers.
     pub number: i64,
     pub run: Option<RunId>,
     pub row: Option<RowNumber>,
@@ -63,22 +64,23 @@ pub struct KeptEvent {
 /// Selects events, ordered by number.
 #[derive(Clone, Debug, Default)]
 pub struct EventQuery {
-    /// Only events with a higher number.
+    /// Only events with a number above this one.
     pub after: i64,
     pub limit: usize,
     pub run: Option<RunId>,
     pub kind: Option<EventKind>,
-    /// The address, compared without case.
+    /// Only events about this address, compared without case.
     pub email: Option<String>,
     /// Include the raw payload, which may be large.
     pub raw: bool,
 }
 
-/// A suppression that was learned from an event and may be missing from the suppression file.
+/// A suppression that was learned from an event, and that may be missing from the suppression file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfiled {
     pub number: i64,
-    /// Writing it to the file has begun before, so the file may contain it.
+    /// An earlier process began to write the suppression to the file, so the file may already
+    /// contain it.
     pub begun: bool,
     pub entry: LedgerSuppression,
 }
@@ -88,11 +90,11 @@ pub struct Unfiled {
 pub struct Person {
     pub campaign: String,
     pub env: Option<String>,
-    /// `None` if the run has been removed.
+    /// The run and row of the recipient; `None` if the run has been removed.
     pub about: Option<(RunId, RowNumber)>,
     /// The suppression entry for this recipient: the address, or its `sha256:` form after `runs
     /// rm`.
     pub entry: String,
-    /// 400 days after the run was removed. `None` while the run exists.
+    /// When the token expires: 400 days after the run was removed. `None` while the run exists.
     pub expires_at: Option<Timestamp>,
 }

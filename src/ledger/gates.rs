@@ -1,5 +1,5 @@
-//! Gates and holds: what stops a run or some of its recipients, and the evidence that decides about
-//! a gate.
+//! A gate stops a whole run if its canary or a pause rule fails. A hold stops some of the run's
+//! recipients. This module defines both, and the canary's evidence.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Through;
 
 /// The state of a run's gate, which decides whether the rest of the list may be sent. A failed,
-/// waiting or stopped gate is latched: every later start repeats it until the operator decides.
+/// waiting or stopped gate is latched: it also stops every later start, until the operator decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "gate")]
 pub enum Gate {
@@ -29,12 +29,12 @@ pub enum Gate {
     Stopped { evidence: String },
 }
 
-/// Events about a run's canary, counted in accepted recipients.
+/// How many accepted recipients of a run's canary have which events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CanaryEvidence {
     pub bounced: u64,
     pub complained: u64,
-    /// How often recipients were added to the canary.
+    /// How often more recipients were added to the canary.
     pub extensions: u32,
 }
 

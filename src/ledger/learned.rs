@@ -1,7 +1,8 @@
-//! Suppressions stored in the ledger, and which of them follow from a provider's reply.
+//! Decides which replies of a provider suppress an address, and defines suppressions as the ledger
+//! stores them.
 //!
-//! Only certain replies suppress an address: the mailbox does not exist, or the provider suppressed
-//! it and gave the reason. Replies about policy or reputation never suppress an address.
+//! A reply suppresses an address only if it says that the mailbox does not exist, or that the
+//! provider suppresses the address for a given reason. Replies about policy or reputation never do.
 
 use jiff::Timestamp;
 
@@ -24,8 +25,8 @@ pub struct LedgerSuppression {
 }
 
 impl LedgerSuppression {
-    /// Returns the suppression that follows for `email` from a verdict of `provider`; `None` if
-    /// none follows.
+    /// Returns the suppression of `email` that follows from a verdict of `provider`; `None` if the
+    /// verdict suppresses nothing.
     pub fn learned(email: &str, provider: &str, verdict: &Verdict, now: Timestamp) -> Option<Self> {
         let (reason, code) = match verdict {
             Verdict::Rejected(refusal) if refusal.mailbox_gone => {

@@ -1,12 +1,12 @@
-//! Leases of a rate. The limiter leases part of a rate's window from the ledger, so that all
-//! processes together keep the rate.
+//! Leases of a rate. A process leases part of a rate's window from the ledger before it sends. All
+//! processes together thus keep the rate.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How far ahead of the current window a process may lease. A lease further ahead was granted
-/// before the clock was set back.
+/// How far ahead of the current window a lease may start. A lease further ahead was granted before
+/// the clock was set back.
 pub(crate) const LEASED_AHEAD: Duration = Duration::from_secs(10);
 
 /// Permission for `count` submissions between `from` and `until`. Unused submissions expire at
@@ -21,11 +21,11 @@ pub struct Lease {
 /// How many submissions to request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Portion {
-    /// As many as fit into one slice of the window at an even pace, and at most this many. The
-    /// lease lasts as long as they take.
+    /// At most this many, and not more than one slice of the window allows at an even pace. The
+    /// lease lasts as long as these submissions take.
     UpTo(u32),
-    /// Exactly this many at one instant, or none yet. The lease is one slice long. The next lease
-    /// begins when these submissions would have ended at an even pace.
+    /// Exactly this many, to be submitted together, or none yet. The lease is one slice long. The
+    /// next lease begins when these submissions would have ended at an even pace.
     Whole(u32),
 }
 
@@ -33,12 +33,12 @@ pub enum Portion {
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub portion: Portion,
-    /// The length of a slice, which `portion` refers to.
+    /// The length of one slice, the unit of time in which `portion` is counted.
     pub slice: Duration,
-    /// When the lease was requested, and how long after that it may begin.
+    /// When the lease was requested (`asked`), and the delay after which it may begin (`after`).
     pub asked: Timestamp,
     pub after: Duration,
-    /// Earlier leases of the key that have ended.
+    /// Earlier leases of the same rate that have ended.
     pub spent: Vec<Spent>,
 }
 

@@ -1,8 +1,8 @@
-//! Detects a lost ledger, or one that was replaced by an older copy, by the state directory's other
-//! files: reports, traces, records and locks.
+//! Detects that the ledger was lost or replaced by an older copy. Compares it with the state
+//! directory's other files: reports, traces, records and locks.
 //!
-//! These files are read before the ledger. The ledger stores a run before any file names it, and a
-//! batch before a trace names it, so this order raises no false alarm. The check compares names and
+//! These files must be read before the ledger. The ledger stores a run or a batch before any other
+//! file names it, so reading in this order causes no false alarm. The check compares names and
 //! numbers, never times.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +15,12 @@ use crate::ledger::state_files::{RUN_ID, is_run_id, names, report_directory};
 use crate::ledger::trace;
 use crate::ledger::{Leaves, RunId};
 
-/// The runs that the files of a state directory name.
+/// The runs that are named by the files of a state directory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remains {
     pub reports: BTreeSet<RunId>,
-    /// The traces of each run. A trace without records proves nothing about a ledger that knows its
-    /// run.
+    /// The traces of each run. A trace without records is not a sign of a loss if the ledger knows
+    /// its run.
     pub traces: BTreeMap<RunId, Vec<TraceFile>>,
     /// The record of each run; `None` if it cannot be read.
     pub records: BTreeMap<RunId, Option<RunRecord>>,
@@ -32,9 +32,10 @@ pub(crate) struct Remains {
 #[derive(Clone, Debug)]
 pub(crate) struct TraceFile {
     pub name: String,
-    /// It contains more than its header.
+    /// Whether the file contains more than its header.
     pub has_records: bool,
-    /// The last batch that the trace names. The ledger stored this batch first.
+    /// The highest batch number in the trace. The ledger has stored this batch before the trace
+    /// named it.
     pub last_batch: Option<i64>,
 }
 
@@ -52,12 +53,12 @@ impl Loss {
         self.unknown.is_empty() && self.stale.is_empty()
     }
 
-    /// All of these runs, oldest first.
+    /// The unknown and the stale runs, oldest first.
     pub(crate) fn runs(&self) -> BTreeSet<&RunId> {
         self.unknown.iter().chain(&self.stale).collect()
     }
 
-    /// Says what is wrong with the ledger, and which run it knows last.
+    /// Describes what is missing from the ledger, and names the newest run in it.
     pub(crate) fn describe(&self, remains: &Remains, newest: Option<&str>) -> String {
         let runs = self.runs();
         let Some(last) = runs.last() else { return String::new() };
@@ -97,8 +98,8 @@ impl Remains {
             };
             let path = traces.join(&name);
             let has_records = trace::proof::has_records(&path);
-            // An unreadable trace proves nothing here. The code that needs its records reports the
-            // error.
+            // An unreadable trace is not a sign of a loss. The code that needs its records reports
+            // the error.
             let last_batch =
                 if has_records { trace::proof::last_batch(&path).ok().flatten() } else { None };
             remains.traces.entry(run.to_owned()).or_default().push(TraceFile {

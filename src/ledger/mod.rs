@@ -1,9 +1,9 @@
-//! The durable state of a workspace: planned, claimed and settled recipients with their outcomes.
+//! The durable data of a workspace: planned, claimed and settled recipients with their outcomes.
 //! This module is the interface for the pipeline and the commands.
 //!
-//! Callers use the trait [`Ledger`]; only `opening` names the database behind it. One thread owns
-//! the only writing connection of a process to an SQLite ledger; several processes may share the
-//! file.
+//! Callers use the trait [`Ledger`]; only `opening` names the database that implements it. Each
+//! process writes to an SQLite ledger through one thread with one connection. Several processes may
+//! share the file.
 
 pub(crate) mod access;
 mod adopted;

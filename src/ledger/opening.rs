@@ -1,4 +1,4 @@
-//! Opens the ledger of a workspace. Only this file names the database behind it.
+//! Opens the ledger of a workspace. Only this file names the database that implements it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use super::loss::{Loss, Remains};
 use super::sqlite::SqliteLedger;
 use super::{Ledger, LedgerResult};
 
-/// Opens the ledger in this state directory. Creates both if they are missing, and migrates an
-/// older ledger to the current version.
+/// Opens the ledger in this state directory. Creates the directory and the ledger if they are
+/// missing, and migrates an older ledger to the current version.
 ///
-/// Fails with `LedgerError::Newer` if a later version wrote the ledger; the file is not changed.
-/// Fails with `LedgerError::Lost` if reports, traces, records or locks belong to runs of another or
-/// missing ledger; nothing is created.
+/// Fails with `LedgerError::Newer` if a later version of mailbatch wrote the ledger; the file is
+/// not changed. Fails with `LedgerError::Lost` if reports, traces, records or locks name runs that
+/// the ledger does not contain; nothing is created.
 pub fn open(state_dir: &Path) -> LedgerResult<Arc<dyn Ledger>> {
     SqliteLedger::open(state_dir).map(shared)
 }
@@ -22,8 +22,8 @@ pub(crate) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Arc<dyn Led
     Ok(SqliteLedger::open_existing(state_dir)?.map(shared))
 }
 
-/// Opens the ledger of a workspace that lost an earlier ledger, and creates it if it is missing.
-/// Returns the differences between the ledger and the other files.
+/// Opens the ledger of a workspace that lost an earlier ledger, or creates a new one. Returns the
+/// differences between the ledger and the other files.
 ///
 /// Fails with `LedgerError::LostWithoutTrace` if there are locks of an earlier ledger but no file
 /// that names its runs; nothing is created.

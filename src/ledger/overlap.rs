@@ -1,11 +1,11 @@
-//! Checks whether the recipients of a planned run received the same message under another campaign,
-//! or are about to receive it.
+//! Checks whether most recipients of a planned run have received, or are about to receive, the same
+//! message under another campaign.
 
 use jiff::Timestamp;
 
 use super::{People, RunId};
 
-/// The query that is answered before a run is sealed.
+/// The overlap query of a run that is about to be sealed.
 #[derive(Clone, Debug)]
 pub struct OverlapQuery {
     /// The campaign of the planned run. Its own runs are ignored.
@@ -21,39 +21,39 @@ pub struct OverlapQuery {
     pub sandboxes: Vec<String>,
 }
 
-/// Other campaigns reached, may have reached, or are about to reach at least half of the recipients
-/// and at least ten of them.
+/// The result if other campaigns reached, may have reached, or are about to reach at least half of
+/// the recipients and at least ten of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// How many of them were accepted or are unknown under other campaigns.
+    /// The number of recipients that other campaigns reached: accepted, or with an unknown outcome.
     pub reached: u64,
-    /// How many more are planned or claimed in an unfinished run.
+    /// The number of further recipients that are planned or claimed in an unfinished run.
     pub coming: u64,
     /// The number of recipients in the query.
     pub of: u64,
     /// Whether the numbers are exact counts. Otherwise they are estimates.
     pub is_exact: bool,
-    /// The campaign that covers the most recipients.
+    /// The campaign that reaches the most of these recipients.
     pub campaign: String,
-    /// The newest run of that campaign that covers recipients; empty if its name is no longer
-    /// stored.
+    /// The newest run of that campaign with some of these recipients; empty if its name is no
+    /// longer stored.
     pub run: RunId,
-    /// When that campaign last submitted a message to them; the current time if some are still
-    /// planned.
+    /// When that campaign last submitted a message to these recipients. The current time if some of
+    /// them are still planned.
     pub at: Timestamp,
-    /// False if the overlap depends on a lost run whose message is unknown.
+    /// False if the overlap is with a lost run whose message is unknown.
     pub is_message_known: bool,
-    /// Every campaign that covers some of the recipients, the largest first.
+    /// Every campaign that reaches some of the recipients, largest number first.
     pub others: Vec<OtherCampaign>,
 }
 
-/// The part of a planned run's recipients that another campaign covers.
+/// Another campaign that reaches some of a planned run's recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherCampaign {
     /// The campaign's id.
     pub campaign: String,
-    /// The newest run that covers some; empty if its name is no longer stored.
+    /// The newest run with some of these recipients; empty if its name is no longer stored.
     pub run: RunId,
-    /// The number of recipients; an estimate unless `Overlap::is_exact`.
+    /// The number of recipients that both have; an estimate unless `Overlap::is_exact`.
     pub people: u64,
 }

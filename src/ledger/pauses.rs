@@ -1,5 +1,5 @@
-//! Pauses of the workspace or of a part of it, with their authors. An ended pause keeps its row in
-//! the ledger.
+//! Pauses of the workspace or of a part of it, with the operators who began them. An ended pause
+//! stays in the ledger.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,7 +23,8 @@ pub enum PauseScope {
 }
 
 impl PauseScope {
-    /// Whether runs of this campaign and kind may not start. A provider's pause alone stops no run.
+    /// Whether the pause stops runs of this campaign and kind from starting. A provider's pause
+    /// does not stop a run from starting.
     pub fn holds(&self, campaign: &str, kind: Kind) -> bool {
         match self {
             Self::Workspace => true,
@@ -40,7 +41,7 @@ impl PauseScope {
         matches!(self, Self::Provider(name) if name == provider)
     }
 
-    /// What is stopped, worded as the subject of a sentence.
+    /// What the pause stops, worded as the subject of a sentence.
     pub fn words(&self) -> String {
         match self {
             Self::Workspace => "this workspace".to_owned(),
@@ -74,13 +75,13 @@ fn quoted(name: &str) -> String {
 #[derive(Clone, Debug)]
 pub struct NewPause {
     pub scope: PauseScope,
-    /// A user's name, or the part of the program that latched a gate.
+    /// The user who began the pause, or the part of the program that latched a gate.
     pub author: String,
-    /// The host on which the author gave the command.
+    /// The host on which the pause was begun.
     pub host: String,
     /// The reason in the author's words; may be empty.
     pub reason: String,
-    /// When the pause ends on its own. `None` if an operator must end it.
+    /// When the pause ends automatically. `None` if an operator must end it.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -90,7 +91,7 @@ pub struct Pause {
     #[serde(flatten)]
     pub scope: PauseScope,
     pub since: Timestamp,
-    /// This and `host` are empty if an earlier version of mailbatch recorded the pause.
+    /// Empty, like `host`, if an earlier version of mailbatch recorded the pause.
     pub author: String,
     pub host: String,
     pub reason: String,
@@ -123,7 +124,7 @@ impl Pause {
     }
 }
 
-/// Recipients of one run that were claimed for a provider and have no outcome yet.
+/// The number of recipients of one run that were claimed for a provider and have no outcome yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderWay {
     pub run: String,

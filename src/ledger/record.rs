@@ -1,9 +1,9 @@
 //! The run record: one small file for each run, in addition to the ledger. It stores the run's
 //! campaign and the ledger's last batch number.
 //!
-//! Reports name recipients but no campaign. If the ledger is lost, the record tells which campaign
-//! a report belongs to. If the ledger is replaced by an older copy, the batch number in the record
-//! shows it. Records contain no addresses.
+//! Reports name recipients but no campaign. If the ledger is lost, the record shows which campaign
+//! a report belongs to. If an older copy replaces the ledger, the batch number in the record
+//! reveals this. Records contain no addresses.
 
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -22,8 +22,8 @@ const VERSION: u32 = 4;
 /// The maximum size of a record in bytes, far above the real size.
 const MOST: u64 = 1 << 20;
 
-/// The value of `apart` for a run whose mail reached no recipient of its list. Its messages were
-/// redirected, or submitted to a provider's own sandbox.
+/// The value of `apart` for a run that reached no recipient of its list, because its messages were
+/// redirected or submitted to a provider's own sandbox.
 pub(crate) const UNREACHED: &str = "unreached";
 
 /// The facts about a run that survive a loss of the ledger.
@@ -39,12 +39,12 @@ pub(crate) struct RunRecord {
     /// Hash of the message; `None` in a record of version 1.
     #[serde(default)]
     pub message_fingerprint: Option<String>,
-    /// The class of runs that this run is compared with: empty for real mail, `sandbox`, or
-    /// [`UNREACHED`]. `None` in a record of version 1.
+    /// Which runs this run is compared with: empty for real mail, `sandbox`, or [`UNREACHED`].
+    /// `None` in a record of version 1.
     #[serde(default)]
     pub apart: Option<String>,
-    /// The number of the ledger's last batch when the run was planned. Each later execution
-    /// replaces it at its end with a higher number reserved for this record.
+    /// The number of the ledger's last batch when the run was planned. Each later execution ends by
+    /// replacing it with a higher number that the ledger has reserved.
     pub batches: i64,
     /// Describes the run's newest report; `None` before the first report, and in records of
     /// versions 1 and 2.
@@ -52,11 +52,11 @@ pub(crate) struct RunRecord {
     pub report: Option<ReportMark>,
 }
 
-/// Describes a report as it was written, to verify that a report read later is complete and the
+/// Describes a report as it was written. It shows later whether a report is complete and the
 /// newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReportMark {
-    /// Which of the run's reports it is, from 1.
+    /// The number of this report among the reports of the run, counted from 1.
     pub number: u32,
     /// The number of rows.
     pub rows: u64,
@@ -84,8 +84,8 @@ impl RunRecord {
         }
     }
 
-    /// Writes the record and replaces an older one. The file is not synced: losing it in a power
-    /// cut makes a later check less certain, but no recipient is mailed twice.
+    /// Writes the record and replaces an older one. The file is not synced: if a power cut destroys
+    /// it, a later check is less certain, but no recipient is mailed twice.
     pub(crate) fn write(&self, state_dir: &Path) -> io::Result<()> {
         let dir = directory(state_dir);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
@@ -103,8 +103,8 @@ impl RunRecord {
     }
 }
 
-/// Fails with [`io::ErrorKind::InvalidInput`] if the record's path holds neither a regular file nor
-/// a directory. A directory counts as a record that cannot be read.
+/// Fails with [`io::ErrorKind::InvalidInput`] if the record's path is neither a regular file nor a
+/// directory. A directory at this path counts as a record that cannot be read.
 pub(crate) fn refuse_others(state_dir: &Path, run: &str) -> io::Result<()> {
     let path = path(state_dir, run);
     match files::open(&path) {

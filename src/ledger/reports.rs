@@ -1,5 +1,5 @@
-//! The files of a run's reports. `RUN.csv` is the report of the first command, `RUN.2.csv` that of
-//! the next command that changed the run, and so on. No report is ever overwritten.
+//! The files of a run's reports. `RUN.csv` is the report of the first command. Each later command
+//! that changes the run writes the next one: `RUN.2.csv`, and so on. No report is ever overwritten.
 //! `RUN.latest.csv` is a symbolic link to the newest report.
 //!
 //! While a run changes, its newest report is renamed to `.RUN.csv.before` and the link is removed.
@@ -18,7 +18,8 @@ pub(crate) struct Name<'a> {
     pub(crate) run: &'a str,
     /// The number of the report, from 1.
     pub(crate) number: u32,
-    /// The file name has the form `.RUN.csv.before`: the run has changed since, or is changing.
+    /// Whether the file name has the form `.RUN.csv.before`, which means that the run has changed
+    /// since this report.
     pub(crate) aside: bool,
 }
 
@@ -49,7 +50,7 @@ impl<'a> Name<'a> {
 pub(crate) struct Reports {
     dir: PathBuf,
     run: String,
-    /// By number: the path, and whether the file is renamed to `.before`.
+    /// The path of each report by its number, and whether the file is renamed to `.before`.
     files: BTreeMap<u32, (PathBuf, bool)>,
 }
 

@@ -24,7 +24,7 @@ pub struct PlannedRow {
     pub key: String,
     /// The list's columns, encoded by `Fields::encode`.
     pub fields: String,
-    /// The files that go with it, as `planned_file::encode` writes them.
+    /// The attachments of this row, encoded by `planned_file::encode`.
     pub files: Option<String>,
     /// `None` for a row to be sent.
     pub outcome: Option<(Outcome, Reason, String)>,
@@ -46,7 +46,7 @@ pub struct LedgerRow {
     pub domain: String,
     pub key: String,
     pub fields: String,
-    /// The files that go with it, as they were planned.
+    /// The attachments of this row, encoded by `planned_file::encode`.
     pub files: Option<String>,
     pub cohort: Cohort,
     pub outcome: Option<Outcome>,
@@ -61,17 +61,19 @@ pub struct LedgerRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
-    /// The earlier run that this outcome comes from.
+    /// The earlier run from which this outcome was carried over.
     pub carried_from: Option<RunId>,
-    /// Whether the row waits for a retry. Such a row is claimed when it is due, out of plan order.
+    /// Whether the row waits for a retry. It is claimed when the retry is due, regardless of the
+    /// plan order.
     pub is_retry: bool,
 }
 
-/// Members of a claim hold about so many bytes of files, unless one holds more.
+/// The maximum total size of the rows' attachments in one claim, in bytes. A single row may exceed
+/// it.
 const FILES_TOGETHER: u64 = 4 << 20;
 
-/// How many of these rows may be rendered together, one at least: the files of those that are are
-/// in memory.
+/// Returns how many of the first rows, at least one, may be rendered together. Their attachments
+/// are in memory at the same time, so their total size is limited.
 pub(crate) fn fitting(rows: &[LedgerRow]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&LedgerRow| {
@@ -90,20 +92,20 @@ pub struct Standing {
     pub canary: Tally,
     /// When the last recipient of the canary was submitted.
     pub canary_at: Option<Timestamp>,
-    /// Recipients rejected by an attempt of this run; those carried over from an earlier run do not
-    /// count.
+    /// Recipients rejected by an attempt of this run. Rejections carried over from an earlier run
+    /// do not count.
     pub rejected_here: u64,
-    /// Outcomes by reason.
+    /// The number of recipients for each outcome and reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,
     /// The number of recipients for each value of `mb_feedback`.
     pub feedback: BTreeMap<String, u64>,
 }
 
-/// One decision about one recipient, for `why`.
+/// One entry in the history of a recipient, as `why` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
     pub at: Timestamp,
-    /// A short description: `planned`, `claimed in batch 12`, `deferred`.
+    /// A short description of the decision: `planned`, `claimed in batch 12`, `deferred`.
     pub what: String,
     pub detail: String,
 }

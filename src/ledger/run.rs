@@ -9,13 +9,14 @@ use crate::model::outcome::Kind;
 /// The id of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
 pub(crate) type RunId = String;
 
-/// How far a run has come.
+/// The stage of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Its rows are still being written; nothing may be sent. The next start deletes such a run.
+    /// The run's rows are still being written, and nothing may be sent. The next start deletes such
+    /// a run.
     Planning,
-    /// Planned, with work left.
+    /// The run is planned, and some rows have no final outcome.
     Open,
     /// Every row has a final outcome, or a newer run or `--abandon` closed the run.
     Finished,
@@ -31,7 +32,7 @@ pub struct RunHead {
     pub provider: String,
     /// The lists as typed, in order.
     pub lists: Vec<String>,
-    /// Hash of the lists' rows.
+    /// Hash of the rows of all lists.
     pub list_fingerprint: String,
     /// Hash of the message and its attachments.
     pub message_fingerprint: String,
@@ -43,8 +44,8 @@ pub struct RunHead {
 }
 
 impl RunHead {
-    /// The campaign's name as shown to the operator, without the fingerprint of paths that tells
-    /// unnamed campaigns apart.
+    /// The campaign's name as shown to the operator. Omits the fingerprint of paths that
+    /// distinguishes unnamed campaigns.
     pub fn name(&self) -> &str {
         self.campaign.split('#').next().unwrap_or(&self.campaign)
     }
@@ -66,7 +67,7 @@ pub struct Run {
     /// Every exit code that applied to the latest execution, with its cause. Empty if an earlier
     /// version of mailbatch ran it.
     pub exit_reasons: Vec<ExitReason>,
-    /// Rows removed by `--where`. They do not count as rows of the list.
+    /// The number of rows excluded by `--where`. They do not count as rows of the list.
     pub filtered: u64,
 }
 
@@ -78,8 +79,8 @@ pub struct ExitReason {
 }
 
 impl Run {
-    /// The version of the run's message: the first digits of its fingerprint, and when the run was
-    /// planned.
+    /// The version of the run's message: the first digits of its fingerprint, and the time at which
+    /// the run was planned.
     pub fn message_version(&self) -> String {
         let fingerprint = &self.head.message_fingerprint;
         format!("{} of {:.0}", fingerprint.get(..12).unwrap_or(fingerprint), self.started_at)

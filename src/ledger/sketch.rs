@@ -1,8 +1,8 @@
-//! A sketch of a run's recipients, used to compare runs: the recipients with the lowest keyed
-//! hashes of their addresses.
+//! A sketch of a run's recipients, used to compare runs. It consists of the recipients with the
+//! lowest keyed hashes of their addresses.
 //!
-//! A list of up to [`MOST`] recipients is stored whole. For a longer list, the lowest hashes are a
-//! fair sample. Two sketches of the same workspace sample the same recipients.
+//! A list of up to [`MOST`] recipients is stored completely. For a longer list, the lowest hashes
+//! are a random sample. Two sketches of the same workspace sample the same recipients.
 
 use std::collections::BinaryHeap;
 
@@ -11,9 +11,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::model::address::key_of;
 use crate::provider::RowNumber;
 
-/// The maximum number of members of a sketch: 1 MB while a list is read, 850 kB in the ledger.
+/// The maximum number of members of a sketch. They take 1 MB while a list is read, and 850 kB in
+/// the ledger.
 const MOST: usize = 1 << 16;
-/// Bytes of a member in the ledger: eight of the hash, five of the row, little-endian.
+/// The number of bytes of a member in the ledger: eight for the hash and five for the row,
+/// little-endian.
 const MEMBER: usize = 13;
 
 /// The seed for the address hashes in a [`Sketch`], derived from the workspace's secret key.
@@ -28,7 +30,7 @@ pub(crate) fn person_of(email: &str, seed: u64) -> u64 {
     xxh3_64_with_seed(key_of(email).as_bytes(), seed)
 }
 
-/// A bottom-k sketch of the recipients of a run.
+/// A bottom-k sketch of the recipients of a run: it keeps the k lowest hashes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sketch {
     members: BinaryHeap<(u64, RowNumber)>,
@@ -68,9 +70,9 @@ impl Sketch {
 pub struct People {
     /// Hash and row, ordered by hash.
     pub members: Vec<(u64, RowNumber)>,
-    /// Every recipient whose hash is at most this is a member.
+    /// The sketch contains every recipient whose hash is at most this value.
     pub bound: u64,
-    /// The number of recipients, including those that are not members.
+    /// The number of all recipients, including those that are not in the sketch.
     pub count: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The files of a state directory that are named after runs: the form of their names, and their
-//! directories.
+//! The files of a state directory that are named after runs: how to recognize their names, and
+//! where they are.
 
 use std::io;
 use std::path::{Path, PathBuf};

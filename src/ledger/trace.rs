@@ -1,17 +1,18 @@
-//! The trace: an append-only log next to the ledger, without fsync. After a crash it shows which
-//! submissions may have been accepted.
+//! The trace: a log file next to the ledger that shows after a crash which messages may have been
+//! accepted. It is append-only and not synced.
 //!
-//! Before a write that can complete a message, the process appends "crossing" with `write(2)`, so
-//! that the record survives the process. Sessions whose messages leave at the same time share that
-//! write. A power cut may lose the record, so a reader first compares the boot id.
+//! Before a write that can complete a message, the process appends a "crossing" record with
+//! `write(2)`. The record survives a crash of the process, but perhaps not a power cut, so a reader
+//! first compares the boot id. Sessions that complete messages at the same time share one write.
 //!
-//! "Answered" is appended with the next "crossing", or before the claim waits for anything while no
-//! session is about to write one. A message thus costs less than one write. If the process is
-//! killed between a reply and that write, the outcome is unknown, but no message is sent twice.
+//! An "answered" record is queued until the next "crossing" is written. If no "crossing" is about
+//! to be written, it is written before the process waits. A message thus costs less than one write.
+//! If the process is killed between a reply and that write, the outcome is unknown, but no message
+//! is sent twice.
 //!
-//! This file writes the trace; `format` defines its records, and [`proof`] reads it. It holds row
-//! numbers, and no recipients' addresses. The first line is synced before the first claim: if it is
-//! missing later, records were lost.
+//! This file writes the trace; `format` defines its records, and [`proof`] reads it. The trace
+//! contains row numbers, but no addresses. Its first line is synced before the first claim: if the
+//! line is missing later, records were lost.
 
 mod format;
 pub mod proof;
@@ -44,15 +45,15 @@ pub struct Trace {
 #[derive(Debug)]
 struct Appender {
     file: File,
-    /// Whole records that have not been written yet.
+    /// Complete records that have not been written yet.
     pending: Vec<u8>,
-    /// Whether one of them is a "crossing", so that a session will soon call `crossed`.
+    /// Whether the pending records contain a "crossing". If so, a session will soon call `crossed`.
     announces: bool,
     /// The number of the write that will include the pending records.
     next: Ticket,
     /// The failed writes that included a "crossing".
     failed: Vec<Ticket>,
-    /// The last write was incomplete, so the next record starts on a new line.
+    /// Whether the last write was incomplete. If so, the next record starts on a new line.
     torn: bool,
 }
 
@@ -89,9 +90,9 @@ impl Trace {
         &self.name
     }
 
-    /// Queues a "crossing": a coming write can complete these members of a batch. The caller may
-    /// start that write only after `crossed` has returned `Ok`. Announcements of several sessions
-    /// share one write to the trace.
+    /// Queues a "crossing" record: the caller's next write can complete these members of a batch.
+    /// The caller may start that write only after `crossed` has returned `Ok`. Announcements of
+    /// several sessions share one write to the trace.
     pub fn announce(&self, batch: i64, jobs: &[RowNumber]) -> io::Result<Ticket> {
         let mut appender = self.appender();
         appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
@@ -99,8 +100,8 @@ impl Trace {
         Ok(appender.next)
     }
 
-    /// Writes the records announced with this ticket, unless another session has written them. If
-    /// it fails, the announced message must not be sent.
+    /// Writes the records announced with this ticket, unless another session has already written
+    /// them. If the write fails, the announced message must not be sent.
     pub fn crossed(&self, ticket: Ticket) -> io::Result<()> {
         let mut appender = self.appender();
         if ticket == appender.next {
@@ -120,28 +121,29 @@ impl Trace {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
-    /// Records that the provider accepted these members of a batch as a whole and will report on
-    /// each later. `detail` identifies the request for later queries. The record survives a crash
-    /// of the process.
+    /// Records that the provider accepted these members of a batch as a whole, and will report on
+    /// each of them later. `detail` identifies the request for later queries. The record survives a
+    /// crash of the process.
     pub fn pending(&self, batch: i64, jobs: &[RowNumber], detail: &str) -> io::Result<()> {
         let mut appender = self.appender();
         appender.push(&Record::Pending(batch, jobs.to_vec(), detail.to_owned()))?;
         appender.write(&self.path)
     }
 
-    /// Writes queued records. Must be called before the caller waits for anything. Leaves records
-    /// to `crossed` if they are queued with an announcement.
+    /// Writes queued records, unless an announced "crossing" is among them, which `crossed` will
+    /// write. Must be called before the caller waits for anything.
     pub fn rest(&self) -> io::Result<()> {
         let mut appender = self.appender();
         if appender.announces { Ok(()) } else { appender.write(&self.path) }
     }
 
-    /// Writes queued records, even if the session that announced a write will never call `crossed`.
+    /// Writes all queued records, including those that a session has announced and will never
+    /// write.
     pub fn flush(&self) -> io::Result<()> {
         self.appender().write(&self.path)
     }
 
-    /// Deletes the file after every batch claimed under it has been settled.
+    /// Deletes the trace. Call it only when every batch in the trace has been settled.
     pub fn remove(self) -> io::Result<()> {
         std::fs::remove_file(&self.path)
     }
@@ -170,7 +172,7 @@ impl Appender {
             return Ok(());
         }
         if self.torn {
-            // Ends the incomplete line.
+            // Ends the incomplete line of the last write.
             self.pending.insert(0, b'\n');
         }
         let written = loop {
@@ -197,8 +199,8 @@ impl Appender {
             }
             Err(e) => e,
         };
-        // No session asks about a write without an announcement, and verdicts are retried with each
-        // write.
+        // A ticket is only checked if the write contained an announcement. Queued verdicts are kept
+        // for the next write.
         if announced {
             self.failed.push(ticket);
         }
@@ -206,8 +208,8 @@ impl Appender {
         Err(error)
     }
 
-    /// Keeps the queued verdicts for the next write, which may succeed: sessions that do not learn
-    /// of this failure rely on them. Drops the announcements, because their messages are not sent.
+    /// Keeps the queued verdicts for the next write, because their sessions do not learn that this
+    /// write failed. Drops the announcements, because their messages are not sent.
     fn keep_answers(&mut self) {
         let is_announcement =
             |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
@@ -218,8 +220,8 @@ impl Appender {
             .concat();
     }
 
-    /// Removes the last bytes, which belong to an incomplete write. A reader rejects the whole
-    /// trace if a line in its middle is incomplete.
+    /// Removes the bytes of an incomplete write from the end of the file, because a reader rejects
+    /// a trace with an incomplete line in its middle.
     fn take_back(&self, bytes: usize) -> bool {
         let length = self.file.metadata().map(|about| about.len());
         length.is_ok_and(|length| self.file.set_len(length.saturating_sub(bytes as u64)).is_ok())

@@ -5,21 +5,19 @@ use jiff::Timestamp;
 use super::Settled;
 use crate::provider::RowNumber;
 
-/// The detail that recovery stores if no trace shows how far a batch came or which requests it was
-/// sent in.
+/// Stored as detail if no trace shows how far the batch was sent or in which requests.
 const UNTRACED: &str =
     "the machine or the process stopped before the answer, and no trace tells how far it came";
-/// The detail that recovery stores if the trace shows that the recipient's message may have been
-/// accepted.
+/// Stored as detail if the trace shows that the recipient's message may have been accepted.
 const UNANSWERED: &str = "the process ended before the answer";
 
-/// Why recovery left a recipient `unknown`. The ledger stores it as text in `detail`; the text is
-/// the same in all versions.
+/// Why recovery left a recipient `unknown`. The ledger stores this cause as text in `detail`, and
+/// the text is the same in all versions of mailbatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
-    /// No trace shows how far the batch came or which requests it was sent in.
+    /// No trace shows how far the batch was sent or in which requests.
     Untraced,
-    /// The trace shows that the message was being sent, and contains no reply.
+    /// The trace shows that the message was being sent, but contains no reply.
     Unanswered,
 }
 
@@ -32,7 +30,7 @@ impl Interrupted {
         }
     }
 
-    /// The cause whose text is `detail`; `None` for any other text.
+    /// The cause with this text; `None` for any other text.
     pub(crate) fn of(detail: &str) -> Option<Self> {
         [Self::Untraced, Self::Unanswered].into_iter().find(|cause| cause.words() == detail)
     }
@@ -47,7 +45,7 @@ pub struct Proof {
     pub at: Timestamp,
     /// Where the event came from, such as `webhook`.
     pub source: String,
-    /// The provider that reported it; empty for mail.
+    /// The provider that reported the event; empty for mail.
     pub provider: String,
     /// The provider's id for the message; may be empty.
     pub provider_id: String,
@@ -55,7 +53,7 @@ pub struct Proof {
     pub event: String,
 }
 
-/// A batch as it was claimed.
+/// A batch with the members that were claimed for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchRecord {
     pub batch: i64,
@@ -65,13 +63,13 @@ pub struct BatchRecord {
     pub members: Vec<RowNumber>,
 }
 
-/// The resolution of an unknown recipient.
+/// How an unknown recipient was resolved.
 #[derive(Clone, Debug)]
 pub struct Reconciled {
     pub row: RowNumber,
-    /// The new state. A result that is not final leaves the recipient unknown.
+    /// The new result. If it is not final, the recipient stays unknown.
     pub settled: Settled,
-    /// The evidence, or who asserted it.
+    /// The evidence for the result, or the operator who asserted it.
     pub evidence: String,
 }
 

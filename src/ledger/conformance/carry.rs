@@ -1,8 +1,8 @@
-//! Tests what a later run of a campaign carries over from earlier runs.
+//! Tests which outcomes a later run of a campaign carries over from earlier runs.
 
 use super::*;
 
-/// A finished run whose rows 1 to 5 are accepted, rejected, unknown, deferred, held.
+/// Creates a finished run whose rows 1 to 5 are accepted, rejected, unknown, deferred and held.
 async fn earlier(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
     bed.settled(
@@ -166,7 +166,8 @@ pub(in crate::ledger) async fn already_accepted_comes_before_suppressed_and_afte
     );
 }
 
-/// A first run with `Zoë@example.com` under id 7, and a second run with the given id and address.
+/// Creates a first run with `Zoë@example.com` under id 7, and a second run with the given id and
+/// address.
 async fn second_run_of(
     open: Open,
     dedupe: &str,

@@ -1,4 +1,4 @@
-//! Tests claims, their settlement, and the caps that limit them.
+//! Tests claims, the settling of claims, and the caps that limit claims.
 
 use super::*;
 use crate::provider::Feedback;

@@ -1,4 +1,5 @@
-//! Tests events: which recipient they are about, and the suppressions learned from them.
+//! Tests which recipient the ledger finds for an event, and which suppressions it learns from
+//! events.
 
 use data_encoding::HEXLOWER;
 
@@ -27,8 +28,8 @@ fn hard(source: Source, email: &str) -> Event {
     event
 }
 
-/// A run of u1 to u`count`, all accepted, with generated Message-IDs and the provider's id `q1` for
-/// all of them.
+/// Creates a run with the recipients u1 to u`count`, all accepted. Message-IDs are generated, and
+/// all recipients have the provider's id `q1`.
 async fn accepted_run(bed: &Bed, count: u64) -> RunId {
     let run = bed.simple(count).await;
     for first in (1..=count).step_by(50) {
@@ -111,7 +112,8 @@ pub(in crate::ledger) async fn an_event_finds_its_recipient_by_the_most_exact_na
         assert_eq!(seen.linked_by, wanted.map(|(_, by)| by), "{event:?}");
         assert!(seen.is_new && seen.learned.is_none());
     }
-    // A forward has changed the address. The recipient that was mailed must be suppressed.
+    // The event gives the address to which the message was forwarded. The address that was mailed
+    // must be suppressed.
     let forwarded =
         Event { message_id: id_for("u7@example.com"), ..hard(Source::Dsn, "u7@elsewhere.example") };
     assert_eq!(see(&bed, &forwarded).await.learned.unwrap().entry, "u7@example.com");

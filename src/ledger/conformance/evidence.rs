@@ -1,11 +1,12 @@
-//! Tests the numbers that gates and pause rules use, and which recipients they hold.
+//! Tests the counts that gates and pause rules use, and which recipients gates and rules hold.
 
 use super::*;
 use crate::model::event::{Bounce, Class, EventKind, Source};
 
 const DOMAINS: [&str; 2] = ["a.example", "b.example"];
 
-/// A run of `count` recipients alternating between two domains, with a canary of this size.
+/// Creates a run of `count` recipients who alternate between two domains, with a canary of this
+/// size.
 async fn run_of(bed: &Bed, count: u64, canary: Option<u64>) -> RunId {
     let rows = (1..=count).map(|n| row(n, &format!("u{n}@{}", DOMAINS[n as usize % 2]))).collect();
     bed.sealed(head(), rows, Seal { canary: canary.map(CanarySize::Count), ..seal() }).await
@@ -94,7 +95,7 @@ pub(in crate::ledger) async fn evidence_about_the_canary_is_that_of_its_members(
         bed.ledger.canary_evidence(&run).await.unwrap(),
         CanaryEvidence { bounced: 1, complained: 1, extensions: 0 }
     );
-    // More are drawn from the open recipients, spread like the first draw.
+    // More recipients are drawn from the open ones, distributed over domains like the first draw.
     assert_eq!(bed.ledger.extend_canary(&run, 6, Some("other")).await.unwrap(), 6);
     assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap().extensions, 1);
     let drawn = bed.ledger.next(&run, ask).await.unwrap();

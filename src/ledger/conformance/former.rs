@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// A run of five: rejected, rejected, deferred, unknown, accepted.
+/// Creates a run with five recipients: rejected, rejected, deferred, unknown, accepted.
 async fn attempted(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
     let gave_up = Settled::GaveUp { refusal: refusal(), counts: true };

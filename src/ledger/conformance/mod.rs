@@ -2,8 +2,8 @@
 //! function that opens a ledger.
 //!
 //! `conformance_of!(open)` defines a test for each function in the modules below. The compiler
-//! reports a function missing from the list as dead code. Behavior of one database (its files,
-//! settings and errors) is tested next to its implementation.
+//! reports a function missing from the list as dead code. What is specific to one database (its
+//! files, settings and errors) is tested next to its implementation.
 
 pub(super) mod carry;
 pub(super) mod claims;
@@ -35,8 +35,8 @@ use crate::model::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::model::pause::Watched;
 use crate::provider::{BoxFuture, Refusal, RowNumber, Verdict};
 
-/// Opens the ledger of a state directory, and creates it if it is missing. The suite calls it again
-/// for a second handle, and after the last handle was dropped.
+/// Opens the ledger of a state directory, and creates it if it is missing. The suite also calls it
+/// to open a second handle, and to reopen a ledger after its last handle was dropped.
 pub(super) type Open<L = dyn Ledger> = fn(PathBuf) -> BoxFuture<'static, Arc<L>>;
 
 /// Defines a test for each function of the suite, on ledgers that `$open` opens. A test is named by
@@ -147,7 +147,7 @@ macro_rules! conformance_of {
 }
 pub(super) use conformance_of;
 
-/// A ledger in a temporary state directory that is deleted with it.
+/// A ledger in a temporary state directory. Dropping the value deletes the directory.
 pub(super) struct Bed<L: Ledger + ?Sized = dyn Ledger> {
     pub(super) ledger: Arc<L>,
     pub(super) dir: tempfile::TempDir,
@@ -190,7 +190,7 @@ impl<L: Ledger + ?Sized> Bed<L> {
         .await
     }
 
-    /// Claims these rows for `relay` and returns the batch.
+    /// Claims these rows for `relay` and returns the batch number.
     pub(super) async fn claimed(&self, run: &str, rows: &[RowNumber]) -> i64 {
         match self.ledger.claim(draft(run, rows)).await.unwrap() {
             Claimed::Batch(batch) => batch,
@@ -258,7 +258,8 @@ pub(super) fn seal() -> Seal {
     }
 }
 
-/// An overlap query about recipients who are to get the message of [`head`] under a campaign.
+/// Builds an overlap query for recipients to whom a campaign is about to send the message of
+/// [`head`].
 pub(super) fn asks(campaign: &str, people: People) -> OverlapQuery {
     OverlapQuery {
         campaign: campaign.into(),

@@ -1,8 +1,9 @@
-//! Tests the check whether most recipients of a list were sent the message under another campaign.
+//! Tests the check whether most recipients of a list were sent the same message under another
+//! campaign.
 
 use super::*;
 
-/// The recipients `u{from}` to `u{to}` as a planner sketches them.
+/// Sketches the recipients `u{from}` to `u{to}` like a planner.
 async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
     let seed = person_seed(&bed.ledger.secret_key().await.unwrap());
     let mut sketch = Sketch::default();
@@ -15,7 +16,7 @@ async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
     sketch.finish()
 }
 
-/// A run of `count` recipients, of which rows up to `accepted_to` are accepted.
+/// Creates a run of `count` recipients, with rows up to `accepted_to` accepted.
 async fn run_of(bed: &Bed, head: RunHead, count: u64, accepted_to: u64, sketched: bool) -> RunId {
     let people = if sketched { Some((String::new(), people(bed, 1..=count).await)) } else { None };
     let rows = (1..=count).map(|n| row(n, &format!("U{n}@example.com"))).collect();
@@ -35,7 +36,7 @@ pub(in crate::ledger) async fn half_of_the_people_and_ten_are_found_with_or_with
         let bed = Bed::new(open).await;
         let run = run_of(&bed, head(), 30, 18, sketched).await;
         bed.claimed(&run, &[19]).await;
-        // Held recipients are not about to get the message.
+        // Held recipients do not count, because the run will not mail them.
         bed.ledger.hold_rest(&run, Reason::Limit, "").await.unwrap();
         if removed {
             bed.ledger.remove(&run).await.unwrap();

@@ -3,8 +3,8 @@
 use super::*;
 use crate::ledger::trace::Trace;
 
-/// A run of eight of which one to six were claimed under a trace: 1 accepted, 2 rejected, 3 not
-/// accepted, 4 crossing, 5 and 6 not begun.
+/// Creates a run of eight recipients. One to six were claimed under a trace: 1 accepted, 2
+/// rejected, 3 not accepted, 4 crossing, 5 and 6 not begun.
 pub(in crate::ledger) async fn interrupted<L: Ledger + ?Sized>(
     bed: &Bed<L>,
 ) -> (RunId, i64, Trace) {

@@ -1,4 +1,4 @@
-//! Tests several handles on one ledger, as several processes would have them.
+//! Tests several handles on one ledger, such as several processes would have.
 
 use super::*;
 

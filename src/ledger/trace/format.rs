@@ -1,5 +1,5 @@
-//! The format of a trace. It is text. The first line names the format, its version, the file itself
-//! and the mount that it was written through.
+//! The text format of a trace. The first line contains the format's name and version, the name of
+//! the trace, and the mount through which the file was written.
 //!
 //! Each following line is a record: eight hexadecimal digits (the low half of the xxh3-64 of the
 //! text after the space), a space, and the record as a JSON array.
@@ -10,10 +10,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::model::outcome::Reason;
 use crate::provider::{Refusal, RowNumber, Verdict};
 
-/// The first line of version 1, which names neither the file nor the mount.
+/// The first line of version 1, without the trace's name and the mount.
 pub(super) const HEADER_1: &str = "mailbatch-trace 1";
 
-/// The beginning of version 2's first line. The file's name and the mount follow.
+/// The beginning of the first line of version 2. The trace's name and the mount follow.
 pub(super) const HEADER_2: &str = "mailbatch-trace 2 ";
 
 /// The maximum length of a first line, in bytes.
@@ -22,7 +22,7 @@ pub(super) const LONGEST_HEADER: u64 = 512;
 /// Replaces the mount in the first line if the system does not report one.
 const UNKNOWN_MOUNT: &str = "-";
 
-/// Builds the first line of the trace with this name, written through this mount.
+/// Builds the first line of the trace with this name and mount.
 pub(super) fn first_line(name: &str, mount: Option<&str>) -> String {
     format!("{HEADER_2}{name} {}\n", mount.unwrap_or(UNKNOWN_MOUNT))
 }
@@ -57,8 +57,7 @@ pub(super) fn is_cut_header(bytes: &[u8]) -> bool {
         && (begins(HEADER_2) || bytes.len() <= HEADER_1.len() && begins(HEADER_1))
 }
 
-/// The length of the checksum and the space before a record's JSON, and how the JSON of an
-/// announcement begins.
+/// The length of a record's checksum and space, and the beginning of the JSON of a "crossing".
 pub(super) const CHECKSUM: usize = 9;
 pub(super) const CROSSING: &[u8] = b"{\"crossing\"";
 
@@ -68,8 +67,8 @@ pub(super) enum Record {
     Crossing(i64, Vec<RowNumber>),
     #[serde(rename = "answered")]
     Answered(i64, RowNumber, Words),
-    /// The provider accepted these members as a whole. The text identifies the request for later
-    /// queries about each member.
+    /// The provider accepted these members as a whole. The text identifies the request, so that the
+    /// provider can be asked about each member later.
     #[serde(rename = "pending")]
     Pending(i64, Vec<RowNumber>, String),
 }
@@ -137,7 +136,7 @@ pub(super) fn parse(line: &[u8]) -> Option<Record> {
     serde_json::from_slice(checked(line)?).ok()
 }
 
-/// The JSON of a line whose checksum is right.
+/// Returns the JSON of a line if the line's checksum is right.
 fn checked(line: &[u8]) -> Option<&[u8]> {
     let (sum, json) = line.split_at_checked(8)?;
     let json = json.strip_prefix(b" ")?;
@@ -145,7 +144,8 @@ fn checked(line: &[u8]) -> Option<&[u8]> {
     (sum == checksum(json)).then_some(json)
 }
 
-/// The number of the batch that a record is about. It is the first number in every record.
+/// Returns the number of the batch that a record is about, which is the first number in every
+/// record.
 pub(super) fn batch_of(line: &[u8]) -> Option<i64> {
     let json = checked(line)?;
     let digits = &json[json.iter().position(|byte| *byte == b'[')? + 1..];

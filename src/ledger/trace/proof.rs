@@ -1,4 +1,5 @@
-//! Reads a trace: which messages may have been sent completely, and which replies were received.
+//! Reads a trace, and finds out which messages may have been sent completely and which replies were
+//! received.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -11,21 +12,21 @@ use crate::provider::{RowNumber, Verdict};
 
 use super::format::{Header, LONGEST_HEADER, Record, batch_of, is_cut_header, parse};
 
-/// How many bytes at the end of a trace are searched for its last batch: the records of a few
-/// thousand recipients.
+/// The number of bytes at the end of a trace in which its last batch is searched. They hold the
+/// records of a few thousand recipients.
 const TAIL: u64 = 1 << 20;
 
 /// The last record about each member of each batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TraceState {
-    /// The last record is this verdict.
+    /// Members whose last record is this verdict.
     pub answered: HashMap<(i64, RowNumber), Verdict>,
-    /// The last record says that a write was about to complete the message.
+    /// Members whose last record says that a write was about to complete the message.
     pub crossing: HashSet<(i64, RowNumber)>,
 }
 
-/// The highest batch number in the last records of a trace; `None` if they name none. Ignores
-/// damaged lines.
+/// Returns the highest batch number in the last part of a trace; `None` if no record is found
+/// there. Ignores damaged lines.
 pub fn last_batch(path: &Path) -> io::Result<Option<i64>> {
     let mut file = File::open(path)?;
     let from = file.metadata()?.len().saturating_sub(TAIL);
@@ -55,8 +56,8 @@ pub(crate) fn has_records(path: &Path) -> bool {
 /// Reads the trace with this name, and checks that it is complete enough to prove which messages
 /// were sent.
 ///
-/// Fails if the first line names another trace. Fails if the file system was mounted again since
-/// then, because unsynced records may be lost. Fails like [`read`] otherwise.
+/// Fails if the first line names another trace. Fails if the file system was mounted again after
+/// the first line was written, because unsynced records may be lost. Otherwise fails like [`read`].
 pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
     let path = directory.join(name);
     let distrusted =
@@ -77,8 +78,8 @@ pub(crate) fn prove(directory: &Path, name: &str) -> io::Result<TraceState> {
     }
 }
 
-/// Reads a trace. An incomplete last line is ignored, because the process died before its message
-/// was sent. Any other line that cannot be parsed is an error, and then the trace proves nothing.
+/// Reads a trace. Ignores an incomplete last line, because the process died before the line's
+/// message was sent. Fails if another line cannot be parsed, because the trace then proves nothing.
 pub fn read(path: &Path) -> io::Result<TraceState> {
     let text = std::fs::read(path)?;
     let damaged = |line: usize| {
@@ -122,9 +123,9 @@ pub fn read(path: &Path) -> io::Result<TraceState> {
     Ok(state)
 }
 
-/// Whether the directory's file system was mounted again since the first line was written. In
-/// another mount namespace, as in a restarted container, the same mount has another name, so the
-/// two cannot be compared.
+/// Whether the directory's file system was mounted again after the first line was written. In
+/// another mount namespace, as in a restarted container, the same mount has another name and cannot
+/// be compared.
 fn is_mounted_anew(directory: &Path, then: &str) -> bool {
     let Some(now) = mount_id(directory) else { return false };
     let (Some((space, id)), Some((space_then, id_then))) =

@@ -114,7 +114,7 @@ fn answers_outlive_a_write_that_fails_and_announcements_do_not() {
     trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
     trace.answered(1, 1, &taken).unwrap();
     let ticket = trace.announce(1, &[2]).unwrap();
-    // A file opened for reading cannot be written, which stands in for a full disk.
+    // The file is opened for reading only, so writing fails as on a full disk.
     trace.appender().file = File::open(&trace.path).unwrap();
     trace.crossed(ticket).unwrap_err();
     trace.rest().unwrap_err();
@@ -170,7 +170,7 @@ fn a_trace_proves_something_only_where_it_is_whole_its_own_and_on_the_same_mount
         let mounted = header.rsplit_once(' ').unwrap().0;
         let other = format!("{mounted} {space}:{}\n{rest}", id.parse::<u64>().unwrap() + 1);
         put(trace.name(), &other).unwrap_err();
-        // Another mount namespace, as in a restarted container, proves nothing against the trace.
+        // Another mount namespace, as in a restarted container, does not make the trace unusable.
         let elsewhere = format!("{mounted} 1:{id}\n{rest}");
         assert_eq!(put(trace.name(), &elsewhere).unwrap(), HashSet::from([(1, 1)]));
     }
