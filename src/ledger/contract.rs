@@ -58,7 +58,7 @@ pub trait PlanStore {
     /// Ends planning and opens the run. Carries over the outcomes of earlier runs of the same
     /// campaign and environment, draws the canary, and stores the fingerprints and columns.
     ///
-    /// A recipient that an earlier run reached, by key or address, becomes `already_accepted`,
+    /// A recipient that an earlier run accepted, by key or address, becomes `already_accepted`,
     /// which has precedence over `suppressed`. Rejected and unknown recipients keep that outcome.
     ///
     /// If the query in `seal.overlap` finds an overlap with other campaigns, the call returns it
@@ -139,8 +139,8 @@ pub trait RunStore {
         reason: Reason,
         detail: &str,
     ) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Makes the open rows of one domain or provider `held`. Rows in `except` stay open, because
-    /// they may be about to be claimed.
+    /// Makes the unclaimed rows of one domain or of some providers `held`. Rows in `except` stay
+    /// open, because they may be about to be claimed.
     fn hold(
         &self,
         run: &str,

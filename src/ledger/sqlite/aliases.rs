@@ -1,15 +1,15 @@
-//! The names of campaigns: which ids belong to the same campaign.
+//! Records which campaign ids belong to the same campaign.
 
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
 
-/// The prefix of an identity that records how a campaign was once spelled. It joins no ids, because
-/// the files in the spelling may have changed since.
+/// The prefix of an identity that records a former spelling of a campaign's paths. Ids with such an
+/// identity in common are not joined, because the files at the paths may have changed.
 const SPELLED: &str = "s:";
 
-/// The prefix of an identity that names the campaign id of lost runs, so that the operator can
-/// still type it. It joins no ids.
+/// The prefix of an identity that stands for the campaign id of lost runs, so that the operator can
+/// still type this id. It joins no ids.
 const LOST: &str = "l:";
 
 /// Records the campaign id of lost runs.
@@ -17,7 +17,7 @@ pub(super) fn add_lost(conn: &Connection, campaign: &str) -> Result<()> {
     add(conn, &[(format!("{LOST}{campaign}"), campaign.to_owned())])
 }
 
-/// Every identity with each campaign id that it was used for.
+/// All pairs of an identity and a campaign id.
 pub(super) fn all(conn: &Connection) -> Result<Vec<(String, String)>> {
     let mut query =
         conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;
@@ -35,7 +35,7 @@ pub(super) fn add(conn: &Connection, pairs: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// All ids of the campaign with this id, starting with this id.
+/// All ids that belong to the same campaign as this id, starting with this id.
 pub(super) fn kin(conn: &Connection, campaign: &str) -> Result<Vec<String>> {
     let mut query = conn.prepare_cached(
         "WITH RECURSIVE kin(campaign) AS (

@@ -1,4 +1,5 @@
-//! Refusals of a run as evidence about its providers.
+//! Reads a provider's refusals in a run, and reopens recipients that were refused because of the
+//! provider's fault.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -11,8 +12,8 @@ use crate::ledger::{Fact, Refusals, Refused};
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
 
-/// The value of `attempts.detail` for a row that was reopened because of a provider's fault. For a
-/// row that the operator reopened, `detail` is the previous outcome.
+/// The value of `attempts.detail` for a row that was reopened because of a provider's fault. If the
+/// operator reopened the row, `detail` is the previous outcome.
 const ABSOLVED: &str = "provider";
 /// The maximum number of refusals to read. More would not change the conclusion.
 const MOST: i64 = 1_000;
@@ -92,8 +93,8 @@ fn domains(conn: &Connection, seq: i64) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Reopens rows that were rejected because of a provider's fault, and does not count the last
-/// attempt of rows that wait for a retry. Stores the fact.
+/// Reopens rows that were rejected because of a provider's fault. Does not count the last attempt
+/// of rows that wait for a retry. Stores the fact about the provider.
 pub(super) fn absolve(
     conn: &Connection,
     run: &str,

@@ -1,5 +1,6 @@
-//! Draws the canary: spread over receiving domains in proportion, and the same after a restart.
-//! SQLite does the sorting and spills to disk, so memory use does not grow with the list.
+//! Draws the canary, the recipients that are sent to first. Each receiving domain gets a
+//! proportional share, and a restart draws the same recipients. SQLite sorts them and spills to
+//! disk, so memory use does not grow with the list.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -11,8 +12,8 @@ use crate::model::literal::CanarySize;
 /// The decision recorded when more recipients are drawn into a canary.
 pub(super) const EXTENDED: &str = "canary extended";
 
-/// Moves the canary's recipients into its cohort and returns how many there are. Recipients with
-/// `always` that were not drawn are added beyond the canary's size.
+/// Draws the recipients of the canary, moves them into its cohort, and returns their number.
+/// Recipients with `always` that were not drawn are added beyond the canary's size.
 pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
     let sendable: i64 = conn.query_row(
         "SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1",
@@ -29,7 +30,7 @@ pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64>
     Ok(drawn as u64)
 }
 
-/// Draws up to `more` open recipients of the rest into the canary in the same way, and records the
+/// Draws up to `more` open recipients from the rest of the list into the canary, and records the
 /// decision. Returns how many were drawn.
 pub(super) fn extend(
     conn: &Connection,
@@ -50,7 +51,8 @@ pub(super) fn extend(
     Ok(drawn)
 }
 
-/// Moves `wanted` of the `sendable` recipients into the canary.
+/// Moves `wanted` of the `sendable` recipients into the canary. Assigns them to `provider` if it is
+/// given.
 fn take(
     conn: &Connection,
     seq: i64,

@@ -1,9 +1,9 @@
-//! Caps: how many recipients may be submitted to a provider within an hour or a day, over all runs
-//! of the workspace.
+//! Caps: the maximum number of recipients submitted to a provider within an hour or a day, over all
+//! runs of the workspace.
 //!
-//! An unsettled batch counts with all its members, however old it is. A settled batch counts with
-//! the members whose submission had begun, for one window after it was settled. Every submission
-//! happens between claim and settlement, so no sliding window exceeds the cap.
+//! An unsettled batch counts with all its members, however old the batch is. A settled batch counts
+//! for one window after it was settled, with the members whose submission had begun. Every
+//! submission happens between claim and settlement, so no sliding window exceeds the cap.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::fault::Result;
 use crate::ledger::Claimed;
 use crate::model::literal::Rate;
 
-/// Returns the tightest of `caps` that does not have room for `wanted` members; `None` if all have
-/// room.
+/// Returns the most restrictive of the `caps` that have no room for `wanted` members; `None` if all
+/// have room.
 pub(super) fn check(
     conn: &Connection,
     provider: &str,
@@ -44,8 +44,8 @@ pub(super) fn check(
         .transpose()
 }
 
-/// How many more recipients a cap allows now, and when it will allow `wanted` (or its maximum, if
-/// that is less).
+/// Returns how many more recipients a cap allows now, and when it will allow `wanted` recipients,
+/// or its maximum if that is less.
 fn room(
     conn: &Connection,
     provider: &str,
@@ -80,8 +80,8 @@ fn room(
             return Ok((room, at.saturating_add(per)));
         }
     }
-    // The remaining batches are not settled yet. They count until one window after their
-    // settlement, which is in the future.
+    // The remaining batches are not settled yet. They will count for one window after their
+    // settlement, so there is no room before one window from now.
     Ok((room, now.saturating_add(per)))
 }
 

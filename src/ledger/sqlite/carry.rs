@@ -1,8 +1,8 @@
-//! Outcomes that a run takes over from earlier runs of its campaign, and the hashes that are kept
-//! when runs are removed.
+//! Finds the outcomes that a run takes over from earlier runs of its campaign, and stores hashes of
+//! the recipients of removed runs.
 //!
-//! An accepted recipient stays accepted, whatever happened later. Otherwise the newest run decides.
-//! If it left the recipient `deferred` or `held`, this run may send.
+//! A recipient that any earlier run accepted stays accepted. Otherwise the newest run decides: if
+//! it left the recipient `deferred` or `held`, this run may send.
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
@@ -12,14 +12,15 @@ use super::{aliases, codes};
 use crate::model::address::Dedupe;
 use crate::model::outcome::{Outcome, Reason};
 
-/// The campaign and environment whose outcomes a run takes over, and how recipients are compared.
+/// The campaign and environment whose outcomes a run takes over, and the rule for comparing
+/// recipients.
 pub(super) struct Scope {
     pub(super) campaign: String,
     pub(super) env: Option<String>,
     pub(super) compare: Compare,
 }
 
-/// How recipients are compared, given the dedupe mode of their run.
+/// The rule for comparing recipients that follows from a run's dedupe mode.
 pub(super) fn compare(dedupe: Dedupe) -> Compare {
     match dedupe {
         Dedupe::Off => Compare::KeyOnly,
@@ -39,8 +40,8 @@ fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
     Ok(Scope { campaign, env, compare })
 }
 
-/// Settles the rows of a run that is being sealed with the outcomes of the same recipients in
-/// earlier runs.
+/// Settles the rows of a run that is being sealed with the outcomes that the same recipients have
+/// in earlier runs.
 pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Some(earlier) = Earlier::find(conn, key, scope(conn, seq)?, seq)? else { return Ok(()) };
     earlier.gather(conn)?;
@@ -48,21 +49,21 @@ pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<
     earlier.forget(conn)
 }
 
-/// Earlier runs of a campaign, and the hashes of removed ones.
+/// Earlier runs of a campaign, and the hashes of its removed runs.
 pub(super) struct Earlier {
-    /// The numbers of the runs, oldest first.
+    /// The numbers of these runs, oldest first.
     runs: Vec<i64>,
     compare: Compare,
-    /// Hashes under the campaign's own id.
+    /// Computes hashes under the campaign's own id.
     own: Hasher,
-    /// Hashes under the campaign's other ids. Needed only to find removed runs recorded under those
-    /// ids.
+    /// Compute hashes under the campaign's other ids, to find removed runs that were recorded under
+    /// them.
     others: Vec<Hasher>,
     has_removed: bool,
 }
 
 impl Earlier {
-    /// Finds the campaign's runs that were planned before the run with number `before`. `None` if
+    /// Finds the campaign's runs that were planned before run number `before`. Returns `None` if
     /// there are none and the workspace has no removed runs.
     pub(super) fn find(
         conn: &Connection,
@@ -88,7 +89,8 @@ impl Earlier {
 
     /// Collects the outcomes of the runs in a temporary table.
     pub(super) fn gather(&self, conn: &Connection) -> Result<()> {
-        // The cache fits the hashes of a large run, which are looked up in random order.
+        // The cache is large enough for the hashes of a large run, which are looked up in random
+        // order.
         conn.execute_batch(
             "PRAGMA temp.cache_size = -16384;
              CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
@@ -100,7 +102,7 @@ impl Earlier {
         Ok(())
     }
 
-    /// Deletes the collected outcomes and releases their memory.
+    /// Deletes the collected outcomes and frees their memory.
     pub(super) fn forget(&self, conn: &Connection) -> Result<()> {
         Ok(conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?)
     }
@@ -135,8 +137,8 @@ impl Earlier {
     }
 }
 
-/// The outcome that a recipient takes over. An acceptance is always taken over, other outcomes only
-/// by an open recipient, which is not suppressed.
+/// The outcome that a recipient takes over. Every recipient takes over an acceptance. An open
+/// recipient also takes over other outcomes; a suppressed one does not.
 pub(super) fn taken_over(found: &Found, is_open: bool) -> Option<Outcome> {
     match found.outcome {
         Outcome::Accepted => Some(Outcome::AlreadyAccepted),
@@ -144,8 +146,8 @@ pub(super) fn taken_over(found: &Found, is_open: bool) -> Option<Outcome> {
     }
 }
 
-/// Adds the outcomes of one earlier run to the collected ones. Runs are added oldest first. The
-/// oldest has no earlier outcomes to replace.
+/// Adds the outcomes of one earlier run to the collected ones. Must be called for the oldest run
+/// first. The oldest run has no earlier outcomes to replace.
 fn gather(
     conn: &Connection,
     hasher: &Hasher,
@@ -196,15 +198,15 @@ fn gather(
     Ok(())
 }
 
-/// The outcome of a recipient in an earlier run.
+/// The outcome of a recipient in an earlier run, as found by a lookup.
 pub(super) struct Found {
     outcome: Outcome,
     reason: Option<i64>,
     code: String,
     detail: String,
-    /// The run's id; empty if the run was removed.
+    /// The id of that run; empty if the run was removed.
     run: String,
-    /// The run that the earlier run took this outcome over from.
+    /// The run from which that run had carried the outcome over itself.
     from: Option<String>,
 }
 
@@ -226,7 +228,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks up one hash. An existing run takes precedence over a removed one, unless the removed
-    /// run had accepted the recipient.
+    /// run accepted the recipient.
     fn find(&mut self, hash: &Hash) -> Result<Option<Found>> {
         let recipient: Option<i64> = self.live.query_row([hash], |row| row.get(0)).optional()?;
         let mut found = None;
@@ -282,8 +284,8 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
         conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = ?4, detail = ?5, carried_from = ?6 WHERE id = ?1")?;
     let mut after = first - 1;
     loop {
-        // The update changes rows that the query reads, so each page is read completely before it
-        // is changed.
+        // The update changes the rows that the query reads, so each page is read completely before
+        // its rows are changed.
         let page: Vec<(i64, i64, String, String)> = rows
             .query_map([after, last], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
@@ -301,7 +303,8 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
                     format!("run {}", found.run)
                 }
             };
-            // Names the run that decided, even if another run has taken the outcome over since.
+            // Names the run that attempted the recipient, even if other runs have carried the
+            // outcome over since.
             let from = found.from.clone().unwrap_or_else(named);
             let (reason, code, detail) = match outcome {
                 Outcome::AlreadyAccepted => (
@@ -318,8 +321,8 @@ fn apply(conn: &Connection, earlier: &Earlier, seq: i64) -> Result<()> {
 }
 
 /// Closes open rows of a run that is being sealed, except recipients that have one of these
-/// outcomes in the campaign's previous run. A closed row keeps its outcome from the previous run.
-/// Recipients that the previous run did not contain are held.
+/// outcomes in the campaign's previous run. A closed row gets its outcome from the previous run, or
+/// becomes `held` if that run did not contain the recipient.
 pub(super) fn leave_out(
     conn: &Connection,
     key: &[u8; 32],
@@ -408,8 +411,8 @@ impl<'a> Keeper<'a> {
         Ok(Self { hasher: Hasher::new(key, campaign, env), keep, forget })
     }
 
-    /// Stores one outcome under the hashes of key and address. `None` allows sending to the
-    /// recipient, unless it was accepted before.
+    /// Stores one outcome under the hashes of key and address. The outcome `None` allows later runs
+    /// to send to the recipient, unless an earlier run accepted it.
     pub(super) fn keep(
         &mut self,
         key: &str,
@@ -434,8 +437,8 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Stores hashes of the recipients of a run that is about to be removed: accepted, rejected,
-/// unknown and claimed ones.
+/// Stores hashes of the recipients of a run that is about to be removed, if they were accepted,
+/// rejected, claimed or unknown.
 pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, .. } = scope(conn, seq)?;
     let hasher = Hasher::new(key, &campaign, env.as_deref());

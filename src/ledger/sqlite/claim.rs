@@ -1,9 +1,9 @@
-//! Claims and settles batches: what is stored durably before the first byte is sent, and the
-//! results.
+//! Claims and settles batches. A claim is stored durably before its first byte is sent; settling it
+//! stores the results.
 //!
-//! A recipient can be claimed only while it is open or waiting for a retry, and can be settled only
-//! by the batch that claimed it. Anything else is an error, so that a defect elsewhere cannot mail
-//! a recipient twice.
+//! A recipient can be claimed only while it is open or waiting for a retry, and only the batch that
+//! claimed it can settle it. Anything else is an error, so that a defect elsewhere cannot mail a
+//! recipient twice.
 
 use std::collections::HashMap;
 
@@ -108,7 +108,7 @@ fn take_members(conn: &Connection, batch: i64, draft: &Draft, seq: i64) -> Resul
     Ok(())
 }
 
-/// Records for each member that this claim bypasses its planned provider.
+/// Records for each member that the claim's provider replaces the planned one.
 fn record_failover(
     conn: &Connection,
     seq: i64,
@@ -119,8 +119,8 @@ fn record_failover(
     for member in &draft.members {
         let detail =
             format!("{} instead of {}: {}", draft.provider, passed_over.provider, passed_over.why);
-        // The batch's row records the claim. `code` keeps the planned provider, which the
-        // recipient's row no longer names.
+        // The batch's row records the claim. `code` keeps the planned provider, because the
+        // recipient's row now names the provider of the claim.
         remember(
             conn,
             codes::id_of(seq, member.row)?,
@@ -135,8 +135,8 @@ fn record_failover(
     Ok(())
 }
 
-/// Yields every few rows, so that a sending thread waiting for this core runs first. A claim takes
-/// longer than sending a message.
+/// Yields the processor every few rows, because a claim takes longer than sending a message. A
+/// sending thread that waits for this core can thus run first.
 fn make_way(rows_done: usize) {
     const ROWS: usize = 16;
     if rows_done % ROWS == ROWS - 1 {
@@ -144,8 +144,8 @@ fn make_way(rows_done: usize) {
     }
 }
 
-/// Settles a member that was suppressed before it was claimed. A member that is no longer open
-/// keeps its outcome.
+/// Settles a member that was suppressed before the claim. If the member is no longer open, its
+/// outcome stays unchanged.
 fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
     if former::keep(
         conn,
@@ -204,10 +204,10 @@ struct Change<'a> {
     provider_id: &'a str,
     /// The number of attempts to add.
     attempts: i64,
-    /// Whether a submission was begun. Caps count it.
+    /// Whether a submission was begun. Caps count only begun submissions.
     begun: bool,
     next_at: Option<Timestamp>,
-    /// The decision's name in `why`; `None` if the row itself shows it.
+    /// The decision's name as shown by `why`; `None` if the recipient's row shows the decision.
     what: Option<&'static str>,
 }
 
@@ -272,7 +272,8 @@ impl<'a> Change<'a> {
                 what: Some("not_taken"),
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
-            // `expire` keeps the result of the last attempt.
+            // The function `expire` changes such a row, because the result of its last attempt must
+            // stay.
             Settled::Expired => {
                 Self { outcome: Some(Outcome::Deferred), state: FINAL, ..Self::void() }
             }
@@ -285,8 +286,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The attempt never began. The row waits for a retry that is due now. Unlike an open row,
-    /// `next` then returns it whatever row the caller asks from.
+    /// The change for a member that was not attempted: its row waits for a retry. If the caller
+    /// makes the retry due now, `next` returns the row even if it lies before the rows asked for.
     fn void() -> Self {
         Self { attempts: 0, begun: false, ..Self::new(WAITING, None, None, "", "") }
     }
@@ -324,8 +325,8 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Closes a batch. If there are several results for one member, the first counts. Members without a
-/// result are void.
+/// Closes a batch. If a member has several results, the first one counts. Members without a result
+/// count as not attempted.
 pub(super) fn close(
     conn: &Connection,
     seq: i64,
@@ -381,8 +382,8 @@ pub(super) fn close(
     Ok(())
 }
 
-/// Makes a member `deferred` because its time for retries has ended. Keeps the reply and the time
-/// of its last attempt.
+/// Makes a member `deferred` because its time for retries has ended. The reply and the time of its
+/// last attempt are kept.
 fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> {
     let changed = conn
         .prepare_cached("UPDATE recipients SET state = 0, outcome = ?3, next_at = NULL WHERE id = ?1 AND state = 3 AND batch = ?2")?
@@ -424,7 +425,8 @@ fn pass_on(conn: &Connection, id: i64, to: &str, why: &str, now: Timestamp) -> R
     )
 }
 
-/// Changes a member's row. `outcome` is the prepared statement for a submission that was begun.
+/// Changes a member's row. `outcome` is the prepared statement for members whose submission was
+/// begun.
 fn apply(
     conn: &Connection,
     outcome: &mut Statement<'_>,
@@ -470,8 +472,8 @@ fn apply(
     Ok(())
 }
 
-/// Stores the resolution of an unknown recipient with its evidence. Leaves the recipient unchanged
-/// if the result is not final.
+/// Stores the result for an unknown recipient, with its evidence. Leaves the recipient unchanged if
+/// the result is not final.
 pub(super) fn reconcile(
     conn: &Connection,
     id: i64,
@@ -506,7 +508,7 @@ pub(super) fn reconcile(
     Ok(())
 }
 
-/// What recovery does with a member that was certainly not accepted.
+/// The result that recovery gives to a member that was certainly not accepted.
 pub(super) fn open_again(now: Timestamp, verdict: Option<&Verdict>) -> Settled {
     match verdict {
         Some(Verdict::NotTaken { refusal, counts }) => {

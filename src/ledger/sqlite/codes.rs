@@ -1,5 +1,5 @@
-//! How outcomes, reasons and times are stored in the tables. The numbers are on disk, so the lists
-//! may only be extended at the end.
+//! The numbers that represent outcomes, reasons and other words in the tables. They are on disk, so
+//! new words may only be added at the end of a list.
 
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ const REASONS: [Reason; 22] = [
     Reason::Interrupted,
 ];
 
-/// Values of `recipients.state`.
+/// The values of `recipients.state`.
 pub(crate) const FINAL: i64 = 0;
 pub(crate) const OPEN: i64 = 1;
 pub(crate) const WAITING: i64 = 2;
@@ -66,7 +66,7 @@ pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
     place(&OUTCOMES, &outcome)
 }
 
-/// The numbers of several outcomes as an SQL list.
+/// The numbers of several outcomes as a comma-separated list for SQL.
 pub(crate) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
     outcomes
         .into_iter()
@@ -109,12 +109,12 @@ pub(crate) fn times(micros: Option<i64>) -> Result<Option<Timestamp>> {
 
 const ROW_BITS: u32 = 40;
 
-/// The first and the last id that a recipient of run number `seq` can have.
+/// The lowest and the highest id that a recipient of run number `seq` can have.
 pub(crate) fn ids_of(seq: i64) -> (i64, i64) {
     (seq << ROW_BITS, (seq << ROW_BITS) | ((1 << ROW_BITS) - 1))
 }
 
-/// The id of a row of run number `seq`.
+/// The id of a recipient, from the run's number and the row.
 pub(crate) fn id_of(seq: i64, row: RowNumber) -> Result<i64> {
     match i64::try_from(row) {
         Ok(row) if row < 1 << ROW_BITS => Ok((seq << ROW_BITS) | row),

@@ -2,7 +2,7 @@
 //!
 //! SQLite cannot open a database with a write-ahead log in a directory where it cannot create
 //! files. The copy is made in a new directory that only this user can enter. Its files are deleted
-//! as soon as they are open, so nothing remains when the process ends or is killed.
+//! once they are open, so no file remains when the process ends or is killed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,7 +17,8 @@ use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
 use crate::model::shown::Shown;
 
-/// The most attempts to copy. An attempt fails if another process writes to the ledger during it.
+/// The maximum number of attempts to copy. An attempt fails if another process writes to the ledger
+/// at the same time.
 const TIMES: u32 = 20;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -64,8 +65,8 @@ impl SqliteLedger {
     }
 }
 
-/// Copies a database with its write-ahead log. If a checkpoint changes the files meanwhile, the
-/// copies would not match, so both are copied again.
+/// Copies a database with its write-ahead log. Repeats this if a checkpoint changes the files
+/// meanwhile, because the copies of the two files would not match.
 fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
     for _ in 0..TIMES {
         let before = State::of(from)?;
@@ -77,15 +78,16 @@ fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
         if State::of(from)? == before {
             return Ok(());
         }
-        // The log of the failed attempt must not be used with the next copy.
+        // The copied log of a failed attempt must not be combined with the next copy of the
+        // database.
         let _ = std::fs::remove_file(beside(to, "-wal"));
         std::thread::sleep(PAUSE);
     }
     Err(io::Error::other("another process kept writing to the ledger while it was being copied"))
 }
 
-/// The parts of the files that a checkpoint changes: the database file, and the header of the
-/// write-ahead log. A log that was only appended to may be copied up to any point.
+/// The data that a checkpoint changes: the database file, and the header of the write-ahead log.
+/// The log may be copied up to any point while other processes only append to it.
 #[derive(PartialEq, Eq)]
 struct State {
     file: (u64, u64, i64, i64),

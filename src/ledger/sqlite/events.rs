@@ -21,8 +21,8 @@ use crate::model::event::{
 use crate::model::outcome::Reason;
 use crate::provider::Feedback;
 
-/// Stores an event. Returns `None` if the names needed to find its recipient are not indexed
-/// completely yet; the caller must then try again.
+/// Stores an event. Returns `None` if the index of names is incomplete, so that the recipient
+/// cannot be found yet. The caller must then try again.
 pub(super) fn take(
     conn: &Connection,
     event: &Event,
@@ -42,8 +42,8 @@ pub(super) fn take(
             ..Seen::default()
         }));
     }
-    // An event reported only by free text is linked to no recipient. It does not count as a soft
-    // bounce either, because that count is by address.
+    // An event that only free text reports is not linked to a recipient. It must not count as a
+    // soft bounce either, because soft bounces are counted by address.
     if event.is_hearsay {
         write(conn, event, None, "", now)?;
         return Ok(Some(Seen { is_new: true, is_hearsay: true, ..Seen::default() }));
@@ -52,14 +52,15 @@ pub(super) fn take(
         return Ok(None);
     }
     let found = names::find(conn, event)?;
-    // A link works even after its run was removed. Then only the token identifies the recipient.
+    // An unsubscribe link works even after its run was removed. Then only the token identifies the
+    // recipient.
     let kept = if found.is_none() && !event.token.is_empty() {
         names::person(conn, &event.token, now)?.flatten()
     } else {
         None
     };
-    // If the event identifies a message of ours, the recipient that we mailed counts, even if a
-    // forward has changed the address.
+    // If the event identifies a message of mailbatch, it concerns the address that was mailed, even
+    // if the event names the address of a forward.
     let email = match (&found, &kept) {
         (Some(found), _) if found.by.is_exact() => key_of(&found.email),
         (_, Some(kept)) => kept.entry.clone(),
@@ -140,7 +141,8 @@ fn write(
     Ok(())
 }
 
-/// Stores a raw payload once, even if it reports several events. Returns its number.
+/// Stores a raw payload and returns its number. A payload that reports several events is stored
+/// only once.
 fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     let hash = raw.hash();
     let mut find = conn.prepare_cached("SELECT id FROM payloads WHERE hash = ?1")?;
@@ -154,7 +156,7 @@ fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
     Ok(conn.last_insert_rowid())
 }
 
-/// Adds a word to a recipient's feedback, unless it is already there.
+/// Adds a word to the recipient's feedback if it does not contain the word yet.
 fn tell(conn: &Connection, id: i64, word: &str) -> Result<()> {
     conn.prepare_cached(
         "UPDATE recipients SET feedback = CASE WHEN feedback = '' THEN ?2 ELSE feedback || ' ' || ?2 END
@@ -188,8 +190,8 @@ pub(super) fn with_reply(
     Ok(())
 }
 
-/// Stores the suppression that follows from an event. The flag is true if it was not stored because
-/// the event comes from an unauthenticated source and matches no recipient.
+/// Stores the suppression that follows from an event. The returned flag is true if the suppression
+/// was refused, because the event comes from an unauthenticated source and matches no recipient.
 fn learn(
     conn: &Connection,
     event: &Event,
@@ -198,7 +200,7 @@ fn learn(
     believe: Believe,
     now: Timestamp,
 ) -> Result<(Option<LedgerSuppression>, bool)> {
-    // For a recipient of a removed run, only the hash of the address is stored.
+    // The recipient of a removed run is known only by the hash of its address.
     if Address::parse(email).is_err() && !email.starts_with("sha256:") {
         return Ok((None, false));
     }
@@ -244,8 +246,8 @@ fn learn(
     Ok((Some(learned), false))
 }
 
-/// The maximum number of soft bounces of an address within one period of the rule that includes
-/// `at`. Reports may arrive in any order.
+/// The highest number of soft bounces of an address in any period of the rule that includes `at`.
+/// The number does not depend on the order in which reports arrive.
 fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces) -> Result<u64> {
     let within = i64::try_from(rule.within.as_micros()).unwrap_or(i64::MAX);
     let classes = SoftBounces::CLASSES.map(|class| format!("'{class}'")).join(", ");
@@ -270,8 +272,8 @@ fn soft_bounces(conn: &Connection, email: &str, at: Timestamp, rule: SoftBounces
     Ok(most.unwrap_or_default() as u64)
 }
 
-/// Suppressions that may be missing from the file. A suppression removed since then is not
-/// included.
+/// Suppressions that may be missing from the suppression file. Those that were removed in the
+/// meantime are omitted.
 pub(super) fn unfiled(conn: &Connection, limit: usize) -> Result<Vec<Unfiled>> {
     let mut query = conn.prepare_cached(
         "SELECT s.id, u.begun, s.entry, s.reason, s.scope, s.source, s.created_at, s.expires_at, s.note
@@ -301,7 +303,7 @@ pub(super) fn filed(conn: &Connection, numbers: &[i64], done: bool) -> Result<()
     Ok(())
 }
 
-/// The number of recipients of a run for each feedback word.
+/// The number of recipients of a run with each feedback word.
 pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64>> {
     let mut query = conn.prepare_cached("SELECT type, bounce, count(DISTINCT recipient) FROM events WHERE run = ?1 GROUP BY type, bounce")?;
     let mut rows = query.query([seq])?;
@@ -316,7 +318,7 @@ pub(super) fn counts(conn: &Connection, seq: i64) -> Result<BTreeMap<String, u64
     Ok(counts)
 }
 
-/// Reads a word from a column that may be null.
+/// Parses the word in a column that may be null.
 fn word<T: std::str::FromStr<Err = String>>(row: &Row<'_>, column: usize) -> Result<Option<T>> {
     let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     text.map(|text| text.parse().map_err(Fault::Damaged)).transpose()
@@ -379,8 +381,8 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
     })
 }
 
-/// Anonymizes the events of a run that is being removed. Their ids stay, so that an event delivered
-/// again is not counted twice.
+/// Anonymizes the events of a run that is being removed. The ids of the events stay, so that a
+/// repeated event is not counted twice.
 pub(super) fn forget(conn: &Connection, seq: i64) -> Result<()> {
     conn.execute(
         "UPDATE events SET run = NULL, recipient = NULL, linked_by = NULL, told = NULL, email = '', reason = '', provider_id = '', message_id = '',

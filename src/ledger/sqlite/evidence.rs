@@ -1,8 +1,8 @@
-//! The numbers that gates and pause rules use: how many accepted recipients bounced or complained
-//! since, and how many failed.
+//! Computes the numbers that gates and pause rules use: how many recipients were accepted, bounced,
+//! complained or failed.
 //!
-//! Events are few and indexed, so they are counted first. A run's rows are read only if there are
-//! enough events.
+//! Events are few and indexed, so they are counted first. The rows of a run are read only if there
+//! are enough events.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +21,14 @@ use crate::model::outcome::{Outcome, Reason};
 use crate::model::pause::{FeedbackRate, Watched};
 use crate::provider::RowNumber;
 
-/// The SQL condition for events of one kind. A "not spam" report does not count as a complaint.
+/// The SQL condition for events of one kind. A "not spam" report is not counted as a complaint.
 fn counts_as(kind: EventKind) -> String {
     format!("e.type = '{kind}' AND coalesce(e.class, '') <> '{}'", Class::NotSpam)
 }
 
 pub(super) fn has_feedback(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // Searches only the newest events. There may be many events that came with a reply or by
-    // webhook, which do not count here.
+    // Searches only the newest events, because there may be many events from replies or webhooks,
+    // which do not count here.
     let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
                WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
     Ok(conn.prepare_cached(sql)?.exists(params![
@@ -63,8 +63,8 @@ pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
     })
 }
 
-/// The number of accepted canary recipients at each of these domains. Domains without one are
-/// omitted.
+/// The number of accepted canary recipients at each of these domains. Domains without such
+/// recipients are omitted.
 pub(super) fn canary_at(
     conn: &Connection,
     run: &str,
@@ -148,7 +148,7 @@ pub(super) fn feedback_rates(
     Ok(found.into_values().collect())
 }
 
-/// Holds open recipients of one domain or provider.
+/// Holds open and waiting recipients of one domain or of some providers.
 pub(super) fn hold(
     conn: &Connection,
     run: &str,
@@ -183,7 +183,7 @@ pub(super) fn hold(
             .collect::<rusqlite::Result<_>>()?;
         let mut change =
             conn.prepare_cached("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL WHERE id = ?1")?;
-        // Recorded with each recipient, because the decision does not apply to the whole run.
+        // The decision is recorded with each recipient, because it does not concern the whole run.
         let mut tell = conn.prepare_cached("INSERT INTO attempts(recipient, at, what, reason, code, detail) VALUES (?1, ?2, 'held', ?3, '', ?4)")?;
         for id in &found {
             if former::keep(

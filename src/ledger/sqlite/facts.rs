@@ -15,8 +15,8 @@ pub(super) fn remember(conn: &Connection, fact: &Fact) -> Result<()> {
     Ok(())
 }
 
-/// Runs under the write lock, so the facts that `may` has read are still current when the new fact
-/// is stored.
+/// Stores a fact if `may` allows it. The transaction holds the write lock, so the facts that `may`
+/// reads cannot change before the new fact is stored.
 pub(super) fn remember_if(
     conn: &Connection,
     fact: &Fact,

@@ -1,4 +1,5 @@
-//! Failures of a run by receiving domain and reply, and the rows of one address in all runs.
+//! Finds the failures of a run by receiving domain and reply, and the rows of one address in all
+//! runs.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +58,8 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
         *domains.entry(domain).or_default() += 1;
         *said.entry(words).or_default() += 1;
     }
-    // Among equal counts, the alphabetically first name is chosen, so that the result is
-    // reproducible.
+    // Among equal counts, the alphabetically first name wins, so that the result is always the
+    // same.
     let most = |counts: BTreeMap<String, u64>| {
         counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or_default()
     };
@@ -67,7 +68,8 @@ pub(super) fn failures(conn: &Connection, run: &str, query: &FailuresQuery) -> R
     Ok(failures)
 }
 
-/// The rows with this address in all runs, newest run first. Reads all rows at its domain.
+/// The rows with this address in all runs, newest run first. Reads all rows with the address's
+/// domain.
 pub(super) fn rows_of(conn: &Connection, email: &str) -> Result<Vec<(RunId, LedgerRow)>> {
     let wanted = key_of(email);
     // Rows with an invalid address have an empty domain.

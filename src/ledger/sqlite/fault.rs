@@ -1,4 +1,4 @@
-//! Errors inside one request, before the path of the ledger is added to them.
+//! Errors of a single request, before the path of the ledger is added to them.
 
 use std::path::Path;
 
@@ -19,9 +19,9 @@ pub(crate) enum Fault {
     },
     NoSuchRun(String),
     Damaged(String),
-    /// SQLite cannot switch the database to WAL; it stays in this journal mode.
+    /// SQLite cannot switch the database to WAL mode. The journal mode stays the given one.
     NoLog(String),
-    /// Another program's database.
+    /// The file is another program's database.
     Foreign(String),
     /// A ledger file is missing or was replaced, or other files name runs that the ledger does not
     /// know.
@@ -30,8 +30,8 @@ pub(crate) enum Fault {
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow. A full disk causes this when a
-/// ledger is opened.
+/// SQLITE_IOERR_SHMSIZE: SQLite could not enlarge the shared-memory file. This happens if the disk
+/// is full when a ledger is opened.
 const SHM_CANNOT_GROW: i32 = 4874;
 
 impl Fault {
@@ -79,15 +79,15 @@ fn is_short_of_memory(error: &rusqlite::Error) -> bool {
         .is_some_and(|e| e.code == ErrorCode::OutOfMemory || EXTENDED.contains(&e.extended_code))
 }
 
-/// Whether the system denied SQLite access to the file. This does not mean that the file is
-/// damaged.
+/// Whether the operating system denied SQLite access to the file. This does not mean that the file
+/// is damaged.
 fn is_denial(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
 }
 
-/// The error for a file that exists but cannot be used. `said` is the message of SQLite or the
-/// system. Names the file that denies access, if it can be found.
+/// The error for a file that exists but cannot be used. Names the file or directory that denies
+/// access, if one is found. `said` is the error message of SQLite or of the operating system.
 pub(super) fn denial(path: &str, said: &str) -> LedgerError {
     let ledger = Path::new(path);
     let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") {

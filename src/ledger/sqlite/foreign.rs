@@ -1,5 +1,5 @@
-//! Checks the kind of file at the ledger's path before SQLite opens it. SQLite would turn a short
-//! file into a database, and would change the journal mode of another program's database.
+//! Checks the kind of file at the ledger's path before SQLite opens it. Otherwise SQLite would turn
+//! a short file into a database, and would change the journal mode of another program's database.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,9 +9,9 @@ use std::path::Path;
 pub(super) enum Found {
     /// No file, or an empty file.
     Nothing,
-    /// It has a database header and is not truncated.
+    /// A database with a complete header, and not truncated.
     Database,
-    /// Anything else, worded to follow "in the ledger's place is".
+    /// Any other file, described so that the text follows "in the ledger's place is".
     Other(String),
 }
 
@@ -20,7 +20,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The length of a database header, in bytes.
 const HEADER: usize = 100;
 
-/// Reads the beginning of the file. Fails if it cannot be read.
+/// Reads the beginning of the file and returns its kind. Fails if the file cannot be read.
 pub(super) fn look(path: &Path) -> io::Result<Found> {
     let about = match std::fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -57,13 +57,13 @@ pub(super) fn look(path: &Path) -> io::Result<Found> {
         return Ok(cut("100 or more".to_owned()));
     };
     Ok(match whole_length(header) {
-        // The missing part may be in the write-ahead log.
+        // The missing bytes may be in the write-ahead log.
         Some(whole) if about.len() < whole && !has_log(path) => cut(whole.to_string()),
         _ => Found::Database,
     })
 }
 
-/// Describes a file that is not a database.
+/// Describes a file that does not begin like an SQLite database.
 fn kind_of(start: &[u8]) -> &'static str {
     let text = match std::str::from_utf8(start) {
         Ok(text) => Some(text),
@@ -74,11 +74,12 @@ fn kind_of(start: &[u8]) -> &'static str {
     match text {
         _ if start.iter().all(|byte| *byte == 0) => "zeros where a database begins",
         Some(text) if !text.chars().any(|c| c.is_control() && !c.is_whitespace()) => "a text file",
-        _ => "a file that is no SQLite database, or one whose beginning is damaged",
+        _ => "a file that is not an SQLite database, or one with a damaged beginning",
     }
 }
 
-/// The length of the file according to its header, in bytes; `None` if the header does not say.
+/// The length of the file according to its header, in bytes; `None` if the header does not contain
+/// a valid length.
 fn whole_length(header: &[u8; HEADER]) -> Option<u64> {
     let number = |at: usize| {
         header[at..at + 4].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))

@@ -9,8 +9,8 @@ use super::workspace;
 use crate::ledger::CarryQuery;
 use crate::model::outcome::Outcome;
 
-/// The outcome that each recipient would take over; `None` for a recipient that would keep its own.
-/// Returns `None` if the campaign has no earlier run, removed or not.
+/// The outcome that each recipient would take over; `None` for a recipient without such an outcome.
+/// Returns `None` for the whole query if the campaign has no earlier run, removed or not.
 pub(super) fn foresee(
     conn: &Connection,
     query: &CarryQuery,
@@ -26,7 +26,8 @@ pub(super) fn foresee(
     if query.people.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    // The temporary table needs a connection that may write. The ledger itself is only read.
+    // The temporary table needs a connection that may write, but the ledger's own tables are only
+    // read.
     conn.pragma_update(None, "query_only", false)?;
     let found = outcomes(conn, &earlier, query);
     conn.pragma_update(None, "query_only", true)?;

@@ -1,6 +1,7 @@
-//! Restores the outcome that a recipient had before it was reopened. A reopened recipient that is
-//! suppressed or held before any new attempt becomes `rejected`, `deferred` or `unknown` again. The
-//! detail then says why it was not attempted.
+//! Restores the outcome that a recipient had before it was reopened.
+//!
+//! A reopened recipient may become suppressed or held before a new attempt. It then gets its
+//! outcome `rejected`, `deferred` or `unknown` back, and the detail says why it was not attempted.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,7 +11,7 @@ use super::fault::Result;
 use super::run_row::{note, seq_of};
 use crate::model::outcome::{Outcome, Reason};
 
-/// The value of `attempts.what` if a recipient got its previous outcome back; `code` is that
+/// The value of `attempts.what` for a recipient that got its previous outcome back. `code` is that
 /// outcome.
 pub(super) const KEPT: &str = "kept";
 
@@ -24,14 +25,14 @@ pub(super) struct NotTried<'a> {
 }
 
 /// Records the current outcome of these rows, so that it can be restored later. Must be called
-/// before the outcome is changed.
+/// before the outcome changes.
 pub(super) fn remember(
     conn: &Connection,
     (first, last): (i64, i64),
     outcome: Outcome,
     now: Timestamp,
 ) -> Result<()> {
-    // An outcome carried over from an earlier run has no entry in this run's attempts yet.
+    // A row carried over from an earlier run has no entry in `attempts` of this run yet.
     conn.prepare(
         "INSERT INTO attempts(recipient, at, what, reason, code, detail)
          SELECT id, coalesce(last_at, ?4), ?5, reason, code, detail FROM recipients r
@@ -53,8 +54,8 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// Restores the previous outcome of every open recipient that was reopened. Returns how many there
-/// were.
+/// Restores the previous outcome of every open recipient that was reopened. Returns the number of
+/// these recipients.
 pub(super) fn keep_all(
     conn: &Connection,
     seq: i64,
@@ -82,12 +83,13 @@ pub(super) fn keep_all(
     Ok(kept)
 }
 
-/// Restores the previous outcome of one open or waiting recipient. False if it had none.
+/// Restores the previous outcome of one open or waiting recipient. Returns false if the recipient
+/// had no outcome before.
 pub(super) fn keep(conn: &Connection, id: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
     give_back(conn, id, "state IN (1, 2)", why, now)
 }
 
-/// Like `keep`, for a member of a claimed batch whose submission has not begun.
+/// Like `keep`, but for a member of a claimed batch whose submission has not begun.
 pub(super) fn keep_claimed(
     conn: &Connection,
     id: i64,
@@ -98,8 +100,8 @@ pub(super) fn keep_claimed(
     give_back(conn, id, &format!("state = 3 AND batch = {batch}"), why, now)
 }
 
-/// Counts the recipients whose previous outcome was restored since then, by the reason for not
-/// attempting them, largest count first.
+/// Counts the recipients whose previous outcome was restored at `since` or later. Groups them by
+/// the reason for not attempting them, largest count first.
 pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec<(Reason, u64)>> {
     let (first, last) = codes::ids_of(seq_of(conn, run)?);
     let mut query = conn.prepare(
@@ -149,8 +151,8 @@ fn give_back(
     Ok(true)
 }
 
-/// The outcome that the latest reopening replaced, and the number of that entry. `None` if it
-/// replaced no outcome, as after a provider's fault.
+/// The outcome that the latest reopening replaced, and the number of its entry in `attempts`.
+/// Returns `None` if it replaced no outcome, for example after a provider's fault.
 fn before(conn: &Connection, id: i64) -> Result<Option<(Outcome, i64)>> {
     let latest: Option<(String, i64)> = conn
         .prepare_cached("SELECT detail, id FROM attempts WHERE recipient = ?1 AND what = 'reopened' ORDER BY id DESC LIMIT 1")?

@@ -1,5 +1,5 @@
-//! Keyed hashes of recipients (HMAC-SHA256 under the workspace's secret key, 16 bytes). They compare
-//! recipients of different runs, and reveal no address after a run was removed.
+//! Keyed hashes of recipients (HMAC-SHA256 with the workspace's secret key, 16 bytes). They serve
+//! to compare recipients of different runs. After a run was removed, its hashes reveal no address.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,8 @@ impl Hasher {
         self.hash(b'x', email)
     }
 
-    /// The hashes to look up for a recipient. A key that equals the address needs no second hash.
+    /// The hashes to look up for a recipient. If the key equals the address, the hash of the key is
+    /// not needed.
     pub(super) fn wanted(
         &self,
         compare: &Compare,
@@ -69,8 +70,8 @@ impl Hasher {
         (!same).then(|| self.key(&key_in_one_spelling(key, email))).into_iter().chain(address)
     }
 
-    /// The hashes that a removed run may have stored for a recipient when addresses had several
-    /// spellings.
+    /// The hashes that an earlier version may have stored for a recipient of a removed run, when an
+    /// address could have several spellings.
     pub(super) fn older(&self, compare: &Compare, key: &str, email: &str) -> Vec<Hash> {
         match compare {
             Compare::KeyOnly => key.strip_prefix(&key_of(email)).map_or_else(Vec::new, |number| {
@@ -102,8 +103,8 @@ pub(super) fn one_spelling(email: &str) -> Cow<'_, str> {
     }
 }
 
-/// Converts a key that an earlier version derived from the address to its current spelling. If
-/// duplicates are mailed, the key ends with `#` and the occurrence number.
+/// Converts a key that an earlier version derived from the address to the current spelling. If a
+/// list mails duplicates, the key ends with `#` and the occurrence number.
 pub(super) fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
     let now = key_of(email);
     if key.starts_with(&now) {
@@ -117,7 +118,8 @@ pub(super) fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str>
     }
 }
 
-/// What makes two recipients the same, in addition to the key.
+/// How recipients with different keys are compared: not at all, by the exact address, or by the
+/// lowercase address.
 pub(super) enum Compare {
     KeyOnly,
     Exact,

@@ -1,5 +1,5 @@
-//! Compares the runs in the ledger with the runs that other files name, and imports the results of
-//! runs that the ledger does not know.
+//! Compares the runs in the ledger with the runs named by other files, and imports the results of
+//! runs that are missing from the ledger.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::provider::RowNumber;
 const PAST: &str = "past_run";
 
 /// Returns the differences between the ledger and the other files, and the newest run in the
-/// ledger. `remains` must be read before the ledger.
+/// ledger. The caller must have read `remains` before the ledger.
 pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Option<RunId>)> {
     let newest = conn
         .query_row("SELECT id FROM runs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
@@ -56,7 +56,7 @@ pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Opt
     Ok((loss, newest))
 }
 
-/// The ids of runs that were removed, or that were imported after a loss.
+/// The ids of runs that were removed, or whose results were imported after a loss.
 pub(super) fn past(conn: &Connection) -> Result<HashSet<String>> {
     texts(conn, &format!("SELECT subject FROM facts WHERE kind = '{PAST}'"))
 }
@@ -65,7 +65,7 @@ fn texts(conn: &Connection, sql: &str) -> Result<HashSet<String>> {
     Ok(conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The number of the last batch that was ever created.
+/// The highest batch number that the ledger has ever used.
 pub(super) fn batches(conn: &Connection) -> Result<i64> {
     Ok(conn
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'batches'", [], |row| row.get(0))
@@ -81,10 +81,10 @@ pub(super) fn close_batches(conn: &Connection) -> Result<i64> {
     batches(conn)
 }
 
-/// Records a loss as soon as it is noticed, because the process may be killed before it ends. Gives
-/// the run's record a batch number that only the ledger file in use by this process contains. The
-/// ledger that replaced it is then recognized as outdated. If the record cannot be written, the end
-/// of the execution tries again.
+/// Records the loss of the ledger file as soon as it is noticed, because the process may be killed
+/// soon. Gives the run's record a batch number that the file now at the ledger's path does not
+/// contain. That file is then recognized as outdated. If the record cannot be written, the end of
+/// the execution tries again.
 pub(super) fn note_loss(conn: &Connection, state_dir: &Path, run: &str) -> Result<()> {
     if let Some(mut record) = RunRecord::read(state_dir, run) {
         record.batches = close_batches(conn)?;
@@ -93,7 +93,7 @@ pub(super) fn note_loss(conn: &Connection, state_dir: &Path, run: &str) -> Resul
     Ok(())
 }
 
-/// Records that a run was removed from the ledger, so that its report is not taken as a sign of a
+/// Records that a run was removed from the ledger, so that its remaining files are not a sign of a
 /// loss.
 pub(super) fn note_past(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     conn.prepare_cached(
@@ -104,7 +104,7 @@ pub(super) fn note_past(conn: &Connection, run: &str, now: Timestamp) -> Result<
 }
 
 /// Stores hashed outcomes of recipients from lost runs of a campaign. A later call overrides an
-/// earlier one, but never an acceptance.
+/// earlier one, except for acceptances.
 pub(super) fn adopt(
     conn: &Connection,
     campaign: &str,
@@ -116,8 +116,8 @@ pub(super) fn adopt(
     people.iter().try_for_each(|person| keeper.keep(&person.key, &person.email, person.outcome))
 }
 
-/// Stores the outcomes of lost runs for rows of a run that is planned but not sealed. The trace of
-/// a lost run of the same list names these rows.
+/// Stores the outcomes of lost runs in the rows of a run that is planned but not sealed. The lost
+/// runs used the same list, so their traces contain the same row numbers.
 pub(super) fn adopt_rows(
     conn: &Connection,
     run: &str,

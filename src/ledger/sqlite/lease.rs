@@ -1,15 +1,15 @@
-//! Leases of a rate's window, shared by every process of the workspace.
+//! Leases of a rate's window, shared by all processes of the workspace.
 //!
-//! A lease starts when the submissions of the key's other leases would have ended at an even pace.
-//! A lease of n submissions is granted only if the leases that end less than one window before its
+//! A lease starts when the submissions of all earlier leases would have ended at an even pace. A
+//! lease of n submissions is granted only if the leases that end less than one window before its
 //! start contain at most `count - n` submissions together.
 //!
-//! No window of length `per` can then contain more than `count` submissions, whenever the holder
-//! uses them between start and end. All leases that touch such a window, even overlapping ones,
-//! were counted when the last of them was granted.
+//! No window of length `per` can then contain more than `count` submissions, at whatever time
+//! between start and end each lease is used. When the last lease that touches such a window was
+//! granted, all others, even overlapping ones, were counted.
 //!
 //! Each window therefore loses the length of one lease. If whole batches are requested, it also
-//! loses a remainder that is too small for another batch. A holder that needed less of a lease
+//! loses a remainder that is too small for another batch. A process that needed less of a lease
 //! returns the rest.
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::model::literal::Rate;
 
 /// The minimum time that leases are kept, in case a key is later requested with a longer window.
 const KEEP: i64 = 3_600 * 1_000_000;
-/// How far ahead a holder prepared for the slowest disk keeps leases, in microseconds.
+/// How far ahead a process on the slowest supported disk holds leases, in microseconds.
 const STILL_HELD: i64 = 2_000_000;
 
 /// A granted lease, in microseconds.
@@ -41,8 +41,8 @@ enum Decision {
     Wait(i64),
 }
 
-/// Decides about a request for a lease at `now` or later. `spans` holds the key's leases, sorted by
-/// their end.
+/// Decides about a request for a lease that starts at `now` or later. `spans` holds the existing
+/// leases of the key, sorted by their end.
 fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) -> Decision {
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
     let evenly = |n: i64| {
@@ -89,7 +89,7 @@ pub(super) fn lease(
     let per = micros(rate.per);
     take_back(conn, key, &wish.spent)?;
     follow_clock(conn, key, now, rate, wish.slice)?;
-    // The request may have waited for the writer, and the clock may have been set back meanwhile.
+    // The request may have waited in a queue, and the clock may have been set back meanwhile.
     let earliest = wish.asked.as_microsecond().min(now).saturating_add(micros(wish.after)).max(now);
     let spans: Vec<Span> = conn
         .prepare_cached(
@@ -117,8 +117,7 @@ pub(super) fn lease(
     }
 }
 
-/// Reduces leases to the part that their holder used. A lease that was moved because the clock was
-/// set back stays unchanged.
+/// Reduces leases to the part that was used. A lease that `follow_clock` has moved stays unchanged.
 pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<()> {
     for Spent { lease, used, until } in all {
         let (starts, ends) = (lease.from.as_microsecond(), lease.until.as_microsecond());
@@ -134,8 +133,8 @@ pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<(
 }
 
 /// Moves the leases of a key back if the clock was set back after they were granted. The distances
-/// between leases stay the same, so windows of real time contain what they contained before. The
-/// run continues at once, not only when the clock reaches the old time again.
+/// between leases stay the same, so the rate is kept in real time. The run continues at once,
+/// instead of waiting until the clock reaches the old time again.
 fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Duration) -> Result<()> {
     let (latest, largest): (Option<i64>, Option<i64>) = conn
         .prepare_cached("SELECT max(ends), max(count) FROM leases WHERE key = ?1")?
@@ -145,14 +144,14 @@ fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Durat
     let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count))
         .min(i128::from(per)) as i64;
     let longest = micros(slice).max(apart);
-    // Leases follow each other at an even pace. Leases in use reach at most a window and a few
+    // Leases follow each other at an even pace, so leases in use reach at most one window and a few
     // seconds ahead.
     let far = now
         .saturating_add(per.min(longest.saturating_mul(64)))
         .saturating_add(longest)
         .saturating_add(micros(LEASED_AHEAD));
     let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
-    // The latest lease may still be in use, as may the one after it or many short ones.
+    // The latest lease may still be in use, and so may the next one or many short ones.
     let ahead = latest - now - STILL_HELD.max(2 * longest);
     conn.prepare_cached(
         "UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2",
@@ -281,7 +280,7 @@ mod tests {
         };
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
-        // Fills the window except for one minute.
+        // Fills the window except for its last minute.
         while now < begun + hour - 60_000_000 {
             let Leased::Granted(lease) = ask(now) else { panic!("the window has room") };
             now = lease.until.as_microsecond();
@@ -344,8 +343,8 @@ mod tests {
             ask(40, 0),
             Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) })
         );
-        // There is room for twenty. They are not granted, because the batch of forty cannot be sent
-        // with them.
+        // There is room for twenty, but they are not granted, because a batch of forty cannot be
+        // sent in parts.
         assert_eq!(ask(40, 0), Leased::NotBefore(at(61_000_000)));
         assert_eq!(
             ask(20, 0),
@@ -355,7 +354,7 @@ mod tests {
             ask(40, 61_000_000),
             Leased::Granted(Lease { count: 40, from: at(61_000_000), until: at(62_000_000) })
         );
-        // A batch larger than the rate's count is reduced to the count.
+        // A batch that exceeds the rate's count is reduced to the count.
         assert!(matches!(ask(200, 200_000_000), Leased::Granted(Lease { count: 100, .. })));
     }
 
@@ -398,12 +397,12 @@ mod tests {
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            // The reports of the holders, with the time at which each holder knows its report.
+            // What the processes report about their leases, and when each process knows its report.
             let mut reported: Vec<(i64, Spent)> = Vec::new();
             for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
-                // Two holders on one machine. The clock of the second is never ahead, so it
+                // Two processes on one machine. The second one's clock is never ahead, so it
                 // requests leases that begin in the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
@@ -414,8 +413,8 @@ mod tests {
                     prop_assert!(!whole || lease.count == want.min(count));
                     prop_assert!(lease.from.as_microsecond() >= asked_at + micros(after));
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
-                    // The holder submits some or all of them: at the start, all at the end, or
-                    // evenly. It may finish early.
+                    // The process submits some or all messages of its lease: at the start, at the
+                    // end, or evenly. It may finish early.
                     let going = lease.count - lease.count * quarters / 4;
                     let done = until - (until - from) * rests / 4;
                     used.extend((0..i64::from(going)).map(|n| match when {

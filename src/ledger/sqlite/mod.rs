@@ -65,7 +65,7 @@ pub(super) struct SqliteLedger {
     origin: Mutex<Origin>,
     place: Arc<Place>,
     path: Arc<str>,
-    /// Set when transactions must no longer wait for other processes.
+    /// Whether transactions must no longer wait for other processes.
     is_hurried: Arc<AtomicBool>,
     is_copy: bool,
 }
@@ -88,7 +88,7 @@ impl SqliteLedger {
     }
 
     /// Like `ask`, for a request that begins new work. Fails with `LedgerError::Lost` if the
-    /// ledger's files were removed or replaced. Requests that settle begun work still succeed, so
+    /// ledger's files were removed or replaced. Requests that settle earlier work still succeed, so
     /// that the process can report its results.
     fn begins<T: Send + 'static>(
         &self,

@@ -1,8 +1,8 @@
 //! Finds the recipient of an event by token, Message-ID, provider's id, key or address.
 //!
 //! Sending does not write this index. When an event first needs it, the recipients of all batches
-//! are indexed in `names`, part by part. A hash there is only a hint: the recipient's row confirms
-//! the name.
+//! are added to the table `names` in several steps. A matching hash is only a hint; the recipient's
+//! row must confirm the match.
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
@@ -17,16 +17,16 @@ use crate::message::{is_token, token_of};
 use crate::model::address::{key_of, older_spellings};
 use crate::model::event::Event;
 
-/// The number of recipients indexed in one transaction. Hashes are random, so a transaction writes
-/// most pages of the table, however few it adds. Other processes cannot write for its duration,
-/// some 150 ms.
+/// The number of recipients indexed in one transaction. Hashes are random, so even a small
+/// transaction writes most pages of the table. Other processes cannot write during the transaction,
+/// which takes about 150 ms.
 const AT_ONCE: usize = 25_000;
 
-/// How long the token of a removed run still identifies its recipient. Recipients keep mail and
-/// unsubscribe long after it was sent.
+/// How long a token of a removed run identifies its recipient. Recipients may unsubscribe long
+/// after a message was sent.
 const TOKENS_LAST: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// A recipient that an event may be about.
+/// The recipient that an event is about.
 pub(super) struct Found {
     /// The recipient's id.
     pub(super) id: i64,
@@ -42,13 +42,14 @@ fn hash(kind: u8, name: &str) -> i64 {
     xxh3_64(&text).cast_signed()
 }
 
-/// The indexed name of a Message-ID: its token, or the whole Message-ID if another program
-/// generated it.
+/// The name under which a Message-ID is indexed: its token, or the whole Message-ID if another
+/// program generated it.
 fn message_name(message_id: &str) -> &str {
     token_of(message_id).unwrap_or(message_id)
 }
 
-/// Indexes the names of batches that are not indexed yet. Returns false if more are left.
+/// Indexes one part of the batches that are not indexed yet. Returns false if more batches are
+/// left.
 pub(super) fn gather(conn: &Connection) -> Result<bool> {
     let until: i64 = conn
         .prepare_cached("SELECT value FROM meta WHERE name = 'named_until'")?
@@ -75,7 +76,7 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
             .execute(params![batch, settled])?;
     }
     if members > 0 {
-        // Sorted, so that SQLite reads and writes each page once.
+        // Sorted hashes let SQLite read and write each page once.
         hashes.sort_unstable();
         let mut insert =
             conn.prepare_cached("INSERT OR IGNORE INTO names(hash, recipient) VALUES (?1, ?2)")?;
@@ -85,7 +86,7 @@ pub(super) fn gather(conn: &Connection) -> Result<bool> {
     Ok(all)
 }
 
-/// Advances the mark to the first batch whose provider ids are not indexed yet.
+/// Advances `named_until` to the first batch whose provider ids are not indexed yet.
 fn advance(conn: &Connection, until: i64) -> Result<()> {
     let next: Option<i64> = conn
         .prepare_cached("SELECT min(b.id) FROM batches b LEFT JOIN named n ON n.batch = b.id WHERE b.id > ?1 AND coalesce(n.settled, 0) = 0")?
@@ -125,7 +126,7 @@ fn name(conn: &Connection, id: i64, hashes: &mut Vec<(i64, i64)>) -> Result<()> 
     Ok(())
 }
 
-/// Rows with this name, newest first, that a condition on the recipient's row confirms.
+/// Rows with this name that meet a condition on the recipient's row, newest first.
 fn rows_named(
     conn: &Connection,
     kind: u8,
@@ -149,7 +150,7 @@ fn by_token(conn: &Connection, token: &str) -> Result<Option<(i64, String)>> {
     rows_named(conn, b'm', token, "substr(r.message_id, 1, 25) = ?2 || '@'", token)
 }
 
-/// The recipient that an event is about. Tries the most exact identifier first.
+/// The recipient that an event is about. Tries the identifiers of the event, most exact first.
 pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
     if let Some(correlation) = &event.correlation {
         let found = by_correlation(conn, &correlation.run, &correlation.key)?;
@@ -179,7 +180,7 @@ pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
     Ok(some(by_address(conn, recipient)?, LinkedBy::Address))
 }
 
-/// The recipient with this address that was mailed last, in any spelling of the address.
+/// The recipient at this address that was mailed last. All spellings of the address are searched.
 fn by_address(conn: &Connection, recipient: &str) -> Result<Option<(i64, String)>> {
     let wanted = key_of(recipient);
     let mut spellings = vec![recipient.to_lowercase(), wanted.clone()];
@@ -221,8 +222,8 @@ fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64
         .optional()?)
 }
 
-/// A provider may give one id to all recipients of a request. Then the address in the event, if
-/// any, decides among them.
+/// The recipient of the message with this provider id. If the provider gave one id to all
+/// recipients of a request, the address in the event decides.
 fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, String)>> {
     let mut query = conn.prepare_cached(
         "SELECT r.id, r.email, r.provider FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 AND r.provider_id = ?2
@@ -243,13 +244,13 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
         count += 1;
         only.get_or_insert((id, email));
     }
-    // The id belongs to one message. Its recipient in the ledger counts, even if the event gives
+    // The id belongs to a single message. The event is about its recipient, even if the event names
     // another address, such as that of a forward.
     Ok(only.filter(|_| count == 1))
 }
 
-/// The recipient that a token names. Returns `None` if the names are not indexed completely yet;
-/// the caller must then try again.
+/// The recipient that a token identifies. Returns `None` if the index of names is incomplete; the
+/// caller must then try again.
 pub(super) fn person(
     conn: &Connection,
     token: &str,
@@ -287,7 +288,7 @@ pub(super) fn person(
     })))
 }
 
-/// Stores the recipients that the tokens of a run name, before the run's rows are removed. Deletes
+/// Stores which recipients the tokens of a run identify, before the run's rows are removed. Deletes
 /// expired tokens.
 pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM tokens WHERE expires_at <= ?1", [now.as_microsecond()])?;

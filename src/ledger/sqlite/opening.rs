@@ -22,12 +22,12 @@ use crate::model::shown::Shown;
 use crate::process::MORE_THREADS;
 
 impl SqliteLedger {
-    /// Opens the ledger in `state_dir`. Creates both if they are missing, and migrates an older
-    /// ledger to the current version.
+    /// Opens the ledger in `state_dir`. Creates the directory and the ledger if they are missing,
+    /// and migrates an older ledger to the current version.
     ///
-    /// Fails with `LedgerError::Newer` if a later version wrote the ledger; the file is not
-    /// changed. Fails with `LedgerError::Lost` if reports, traces, records or locks belong to runs
-    /// of another or missing ledger; nothing is created.
+    /// Fails with `LedgerError::Newer` if a later version of mailbatch wrote the ledger; the file
+    /// is not changed. Fails with `LedgerError::Lost` if reports, traces, records or locks name
+    /// runs that the ledger does not contain; nothing is created.
     pub(in crate::ledger) fn open(state_dir: &Path) -> LedgerResult<Self> {
         let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
@@ -48,8 +48,8 @@ impl SqliteLedger {
         }
     }
 
-    /// Opens the ledger of a state directory that lost an earlier ledger, and creates it if it is
-    /// missing. Returns the differences between the ledger and the other files.
+    /// Opens the ledger of a state directory that lost an earlier ledger, or creates a new one.
+    /// Returns the differences between the ledger and the other files.
     ///
     /// Fails with `LedgerError::LostWithoutTrace` if there are locks of an earlier ledger but no
     /// file that names its runs; nothing is created.
@@ -94,8 +94,9 @@ impl SqliteLedger {
         Self::open_files(&path, &shown, trace::directory(state_dir), Some(remains))
     }
 
-    /// Opens an existing database, which errors call `shown`, and compares it with `remains`.
-    /// Without `remains` the database is a temporary copy whose files are about to be deleted.
+    /// Opens an existing database and compares it with `remains`. Errors call the database `shown`.
+    /// If `remains` is `None`, the database is a temporary copy whose files are about to be
+    /// deleted.
     pub(super) fn open_files(
         path: &Path,
         shown: &str,
@@ -166,7 +167,7 @@ fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
     })
 }
 
-/// Whether there is no ledger: no file, or an empty one.
+/// Whether there is no ledger: the file does not exist or is empty.
 fn is_missing(path: &Path) -> LedgerResult<bool> {
     let found = foreign::look(path).map_err(|e| io_error(&path.shown(), &e))?;
     Ok(matches!(found, Found::Nothing))
@@ -184,10 +185,10 @@ fn io_error(path: &str, error: &io::Error) -> LedgerError {
     }
 }
 
-/// The size of the write-ahead log, in bytes, at which SQLite copies it into the database.
+/// The size of the write-ahead log, in bytes, at which SQLite copies the log into the database.
 const LOG_OCTETS: i64 = 16 << 20;
 
-/// Opens the three connections. The first one writes.
+/// Opens the three connections: one that writes, then two that read.
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
@@ -197,16 +198,16 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
         return Err(Fault::Newer { found, known: schema::VERSION });
     }
     if found == 0 {
-        // Rows are planned, claimed and settled in order, so neighbouring rows change together.
-        // Larger pages suit that.
+        // Rows are planned, claimed and settled in order, so rows on the same page change together.
+        // Larger pages are therefore faster.
         writer.execute_batch("PRAGMA page_size = 8192")?;
     }
     into_wal(&writer)?;
-    // Deleted rows contain addresses. They must not remain in free pages.
+    // Deleted rows contain addresses, which must not remain in free pages.
     writer.execute_batch("PRAGMA main.secure_delete = ON")?;
     writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
-    // A row is changed twice within seconds. With a long write-ahead log, both changes reach the
-    // database as one write.
+    // Each row is changed twice within seconds. With a long write-ahead log, both changes are
+    // copied into the database in one write.
     let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
     writer.set_prepared_statement_cache_capacity(64);
@@ -222,14 +223,14 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     Ok([writer, reader()?, reader()?])
 }
 
-/// Makes a connection open all of its files before they are deleted.
+/// Makes a connection open all of its files, because they are about to be deleted.
 fn open_whole(conn: &Connection) -> fault::Result<()> {
     Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 
-/// Switches the file to WAL. SQLite does not wait for the lock needed for that, so a second process
-/// that opens a new ledger at the same moment must retry. Ten seconds are enough, because the
-/// switch takes a few milliseconds.
+/// Switches the file to WAL mode. SQLite does not wait for the lock that this needs, so a second
+/// process that opens a new ledger at the same time must retry. Retrying for ten seconds is enough,
+/// because the switch takes a few milliseconds.
 fn into_wal(conn: &Connection) -> fault::Result<()> {
     let mut left = 1_000;
     loop {

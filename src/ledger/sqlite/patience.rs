@@ -1,7 +1,7 @@
-//! How long a transaction waits for a transaction of another process, and the message printed
-//! meanwhile.
+//! How long a transaction waits for a transaction of another process, and the message that is
+//! printed meanwhile.
 //!
-//! A waiting command names the process that it waits for. No command waits forever.
+//! The message names the process that holds the lock. No command waits forever.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -13,23 +13,22 @@ use rusqlite::Connection;
 
 use crate::holder;
 
-/// How long opening a ledger waits for another process's transaction. The longest transaction of
-/// mailbatch is sealing a large run.
+/// How long opening a ledger waits for another process's transaction. It is longer than the longest
+/// transaction of mailbatch, sealing a large run.
 pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
 /// How long a sending run waits: long enough for a VACUUM of a large ledger, or for a backup that
 /// locks it.
 pub(super) const TO_WRITE: Duration = Duration::from_secs(15 * 60);
-/// A command that has waited this long prints a message.
+/// A command prints a message after it has waited this long.
 const SAID_AFTER: Duration = Duration::from_secs(3);
-/// The longest pause between two attempts.
+/// The longest pause between two attempts to get the lock.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The state of SQLite's busy handler for the writing connection of this thread. A thread has only
-/// one such connection.
+/// The state of SQLite's busy handler in this thread, which has only one writing connection.
 struct Waiting {
     path: Arc<str>,
     longest: Duration,
-    /// Set when transactions must no longer wait for other processes.
+    /// Whether transactions must no longer wait for other processes.
     is_hurried: Arc<AtomicBool>,
     since: Option<Instant>,
     was_said: bool,
@@ -39,8 +38,8 @@ thread_local! {
     static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
 }
 
-/// Lets the transactions of this connection wait up to `longest` for other processes. Only this
-/// thread may use the connection.
+/// Lets transactions of this connection wait up to `longest` for other processes. The connection
+/// must stay in this thread.
 pub(super) fn install(
     conn: &mut Connection,
     path: Arc<str>,
@@ -51,7 +50,7 @@ pub(super) fn install(
     conn.busy_handler(Some(busy))
 }
 
-/// Ends the wait, because a transaction has begun.
+/// Ends the wait after a transaction has begun.
 pub(super) fn is_over() {
     WAITING.with_borrow_mut(|waiting| {
         let Some(waiting) = waiting else { return };
@@ -66,7 +65,7 @@ pub(super) fn is_over() {
     });
 }
 
-/// SQLite's busy handler: whether to try again.
+/// SQLite's busy handler. Returns whether SQLite should try again.
 fn busy(tries: i32) -> bool {
     let goes_on = WAITING
         .with_borrow_mut(|waiting| waiting.as_mut().is_some_and(|waiting| waiting.goes_on(tries)));
@@ -97,13 +96,15 @@ impl Waiting {
     }
 }
 
-/// The process that holds the write lock of the ledger at `path`, if the system reports it.
+/// Describes the process that holds the write lock of the ledger at `path`, if the system reports
+/// it.
 pub(super) fn holder(path: &str) -> String {
     let mut shared = Path::new(path).as_os_str().to_owned();
     shared.push("-shm");
     let shared = Path::new(&shared);
     let writes = holder::of_file(shared, |held| held.is_exclusive && held.covers(WRITE_LOCK));
-    // A process may also lock the whole database, or be recovering its write-ahead log.
+    // The other process may also hold an exclusive lock on the database, or recover its write-ahead
+    // log.
     let keeps = || holder::of_file(Path::new(path), |held| held.is_exclusive);
     let mends = || holder::of_file(shared, |held| held.is_exclusive);
     writes
@@ -112,7 +113,7 @@ pub(super) fn holder(path: &str) -> String {
         .map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }
 
-/// The byte of the shared-memory file that SQLite locks for writing to the log.
+/// The byte of the shared-memory file that SQLite locks while it writes to the log.
 const WRITE_LOCK: u64 = 120;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::fault::{Fault, Result};
 use crate::ledger::{Gate, NewPause, Pause, PauseScope, UnderWay};
 use crate::model::outcome::Kind;
 
-/// A scope as it is stored: a word and a name.
+/// The form in which a scope is stored: a word and a name.
 fn stored(scope: &PauseScope) -> (&'static str, &str) {
     match scope {
         PauseScope::Workspace => ("workspace", ""),
@@ -54,7 +54,7 @@ pub(super) fn begin(conn: &Connection, pause: &NewPause, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Ends the pauses of a scope. Returns whether one was in force.
+/// Ends the pauses of a scope. Returns whether a pause was in force.
 pub(super) fn end(conn: &Connection, scope: &PauseScope, by: &str, now: Timestamp) -> Result<bool> {
     let (scope, name) = stored(scope);
     let at = now.as_microsecond();
@@ -79,13 +79,13 @@ pub(super) fn in_force(conn: &Connection, now: Timestamp) -> Result<Vec<Pause>> 
     while let Some(row) = rows.next()? {
         pauses.push(pause_of(row)?);
     }
-    // The partial index returns the pauses in another order.
+    // The index returns the pauses in another order.
     pauses.sort_by_key(|pause| pause.since);
     Ok(pauses)
 }
 
-/// The pause that stops this run or this provider. Usually there is none, which one lookup in an
-/// empty index shows.
+/// The pause that stops this run or this provider. Usually no pause is in force, which a single
+/// lookup in an empty index shows.
 pub(super) fn holding(
     conn: &Connection,
     seq: i64,
@@ -106,7 +106,7 @@ pub(super) fn holding(
     Ok(holds.map(|place| pauses[place].clone()))
 }
 
-/// Stores who latched a gate, or ends that entry when the gate is opened.
+/// Records who latched a gate. Ends this entry when the gate is opened.
 pub(super) fn note_gate(
     conn: &Connection,
     run: &str,

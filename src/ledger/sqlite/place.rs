@@ -1,7 +1,7 @@
-//! Checks whether the files that this process has open still exist under their names.
+//! Checks whether the ledger files that this process has open still exist under their names.
 //!
-//! Changes to a file that was deleted or replaced are lost when the process ends, so no work may
-//! begin with such a file.
+//! Changes to a deleted or replaced file are lost when the process ends, so no new work may begin
+//! with it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(super) struct Place {
     directory: PathBuf,
     /// The path, device and inode number of each file.
     files: Vec<(PathBuf, u64, u64)>,
-    /// The length of the database file. A ledger never becomes shorter.
+    /// The length of the database file. The file of a ledger never becomes shorter.
     length: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl Place {
         &self.directory
     }
 
-    /// What happened to one of the files; `None` if all are unchanged.
+    /// Describes what happened to one of the files; `None` if all are unchanged.
     pub(super) fn lost(&self) -> Option<String> {
         for (number, (file, device, inode)) in self.files.iter().enumerate() {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -65,8 +65,8 @@ impl Place {
         None
     }
 
-    /// Whether the database, which had `bytes` bytes a moment ago, has become shorter. Another
-    /// thread may have seen it grow since, so the length is read again.
+    /// Whether the database file has become shorter than `bytes`, the length measured before. If
+    /// another thread has seen the file grow since, the length is measured again.
     fn is_cut_short(&self, file: &Path, bytes: u64) -> bool {
         let longest = self.length.fetch_max(bytes, Ordering::Relaxed);
         longest > bytes && !std::fs::metadata(file).is_ok_and(|now| now.len() >= longest)

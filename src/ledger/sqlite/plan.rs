@@ -1,4 +1,4 @@
-//! Begins runs, plans them row by row and seals them. Holds, reopens and removes their rows.
+//! Creates runs, stores their rows and seals them. Also holds, reopens and removes rows.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
@@ -13,11 +13,11 @@ use super::{
 use crate::ledger::{ExitReason, Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::model::outcome::{Outcome, Reason};
 
-/// How long the batches of a removed run are kept, because caps count them: the longest window (one
-/// day), plus a day for wrong clocks.
+/// How long the batches of a removed run are kept, because caps still count them: the longest
+/// window (one day), plus one day for wrong clocks.
 const KEEP_FOR_CAPS: i64 = 2 * 86_400 * 1_000_000;
 
-/// The number of a run that has not been sealed.
+/// The number of a run that is still being planned.
 fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
     let seq = seq_of(conn, run)?;
     let state: i64 = conn
@@ -68,8 +68,8 @@ pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result
     Ok(id)
 }
 
-/// A run id: the time, and four characters that differ from all other runs of the same second.
-/// Characters that look alike are not used.
+/// Creates a run id from the time and four characters that differ from all other runs of the same
+/// second. Characters that look alike are not used.
 fn run_id(now: Timestamp) -> RunId {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = uuid::Uuid::now_v7().into_bytes();
@@ -78,8 +78,8 @@ fn run_id(now: Timestamp) -> RunId {
     format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
-/// The number of rows inserted by one statement. Most of a statement's cost does not depend on the
-/// number of rows.
+/// The number of rows inserted by one statement. A statement costs nearly the same for any number
+/// of rows.
 const TOGETHER: usize = 32;
 
 pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
@@ -91,7 +91,7 @@ pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<
     few.chunks(1).try_for_each(|row| insert(conn, seq, row))
 }
 
-/// Inserts rows with one statement for each of the two tables.
+/// Inserts rows into two tables, with one statement for each table.
 fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
     let values = |row: &str| vec![row; rows.len()].join(", ");
     let mut recipients = conn.prepare_cached(&format!(
@@ -146,7 +146,7 @@ fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
     Ok(())
 }
 
-/// The parameters of a statement, bound one after the other.
+/// Binds the parameters of a statement one after the other.
 struct Values<'a, 'conn> {
     statement: &'a mut Statement<'conn>,
     bound: usize,
@@ -170,12 +170,13 @@ impl<'a, 'conn> Values<'a, 'conn> {
 pub(super) enum Sealed {
     /// The run is open. `closed` lists unfinished runs of the campaign that were closed.
     Open { closed: Vec<String> },
-    /// Most of its recipients have the message from another campaign; nothing was changed.
+    /// Most of the run's recipients received the message under another campaign. Nothing was
+    /// changed.
     Overlaps(Overlap),
 }
 
-/// Opens a planned run: closes the campaign's unfinished runs, carries over outcomes, applies the
-/// limit, draws the canary.
+/// Ends planning: closes the campaign's unfinished runs, carries outcomes over, applies the limit,
+/// and draws the canary.
 pub(super) fn seal(
     conn: &Connection,
     boot: &str,
@@ -242,8 +243,8 @@ pub(super) fn seal(
     Ok(Sealed::Open { closed })
 }
 
-/// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so
-/// no process is working on them.
+/// Closes the campaign's earlier runs that are still open. The caller holds the campaign's lock, so
+/// no other process uses these runs.
 fn close_unfinished(
     conn: &Connection,
     boot: &str,
@@ -286,7 +287,7 @@ pub(super) fn hold(
     former::keep_all(conn, seq, &NotTried { outcome: Outcome::Held, reason, detail }, now)?;
     let mut held = 0;
     for state in [OPEN, WAITING] {
-        // With one statement for each state, SQLite can use the partial index of that state.
+        // A statement for a single state can use the partial index of that state.
         let sql = format!(
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL
              WHERE run = ?1 AND cohort IN (0, 1) AND state = {state}"
@@ -309,9 +310,9 @@ pub(super) fn hold(
     Ok(held as u64)
 }
 
-/// Makes every row `deferred` that waits for a retry because its recipient was refused or because
-/// the provider asked for a lower rate. Rows whose attempt never began, or that had no session with
-/// the provider, keep waiting.
+/// Makes every row `deferred` that waits for a retry, if its recipient was refused or the provider
+/// asked for a lower rate. A row keeps waiting if its attempt never began or had no session with
+/// the provider.
 pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
     let (session, auth) =
         (codes::reason_number(Reason::Session), codes::reason_number(Reason::Auth));
@@ -330,7 +331,7 @@ pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64
     Ok(given_up as u64)
 }
 
-/// Reopens rows with one of these outcomes, and the run itself.
+/// Reopens the rows with one of these outcomes, and the run itself.
 pub(super) fn reopen(
     conn: &Connection,
     run: &str,
@@ -408,8 +409,8 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     known::note_past(conn, run, now)
 }
 
-/// Removes a run and keeps its reached recipients, but does not record the removal. Files that name
-/// the run therefore remain a sign of a loss.
+/// Removes a run and keeps hashes of its reached recipients, but does not record the removal. Files
+/// that name the run therefore remain a sign of a loss.
 pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let key = workspace::secret_key(conn)?;
@@ -431,7 +432,7 @@ pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<
 }
 
 fn delete(conn: &Connection, seq: i64) -> Result<()> {
-    // The reason of a pause may quote the provider.
+    // The reason of a pause may quote the provider's reply.
     conn.execute(
         "DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)",
         [seq],

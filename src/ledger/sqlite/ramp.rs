@@ -1,9 +1,10 @@
-//! Warm-up: how many submissions a new provider may get on each of its first days, over all runs of
-//! the workspace.
+//! Warm-up: the maximum number of submissions to a new provider on each of its first days, over all
+//! runs of the workspace.
 //!
-//! A day has 24 hours, counted from the full hour (UTC) of the provider's first claim. A job that
-//! runs at the same time each day therefore runs in a new day each time. Claims count as for caps:
-//! open ones with all members, settled ones with the members whose submission was begun.
+//! A day has 24 hours and begins at the full hour (UTC) of the provider's first claim. A job that
+//! starts at the same time every day therefore gets the limit of a new day each time. Claims count
+//! as for caps: unsettled ones with all members, settled ones with the members whose submission was
+//! begun.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,8 +16,8 @@ use crate::ledger::Claimed;
 const HOUR: i64 = 3_600 * 1_000_000;
 const DAY: i64 = 24 * HOUR;
 
-/// Returns the refusal of a claim of `wanted` members. `None` if today has room for them, or if the
-/// warm-up has ended.
+/// Checks a claim of `wanted` members. Returns the refusal, or `None` if today has room for them or
+/// the warm-up has ended.
 pub(super) fn check(
     conn: &Connection,
     provider: &str,
@@ -49,8 +50,8 @@ pub(super) fn check(
     Ok(Some(Claimed::Capped { cap, room, until: codes::time(today + DAY)? }))
 }
 
-/// When the first claim for the provider was made. Stored separately, because batches of removed
-/// runs are deleted eventually.
+/// The time of the provider's first claim. It is stored separately, because the batches of removed
+/// runs are deleted later.
 fn first_claim(conn: &Connection, provider: &str) -> Result<Option<i64>> {
     let name = format!("first_claim:{provider}");
     let known = conn

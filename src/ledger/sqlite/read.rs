@@ -18,12 +18,12 @@ use crate::provider::RowNumber;
 const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, r.list_fingerprint, r.message_fingerprint, r.settings, r.state,
     r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered, r.exit_reasons";
 
-/// The columns of a row as `row_of` reads them.
+/// The columns of a row, in the order in which `row_of` reads them.
 pub(super) const RECIPIENT: &str =
     "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
     r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2, r.carried_from, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 
-/// The same columns for an open row, without the results of earlier attempts.
+/// The same columns for an open row, with empty values for the results of earlier attempts.
 const OPEN_RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, NULL, NULL, '', '', '', NULL, r.attempts, '', '',
     r.first_at, NULL, '', r.state = 2, NULL, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 
@@ -95,19 +95,19 @@ pub(super) fn latest_run(
     id.map_or(Ok(None), |id| run(conn, &id))
 }
 
-/// Cohort, outcome and reason of a row, as numbers.
+/// The cohort, outcome and reason of a row, as stored numbers.
 pub(super) type GroupKey = (i64, Option<i64>, Option<i64>);
 
-/// The totals of rows with the same cohort, outcome and reason.
+/// The totals of all rows with the same cohort, outcome and reason.
 #[derive(Default)]
 pub(super) struct Group {
     rows: u64,
     attempted: u64,
-    /// The latest change among the attempted rows.
+    /// The time of the latest change to one of the attempted rows.
     last_at: Option<i64>,
 }
 
-/// The ids of a run's rows in two halves, and the feedback counts of the run.
+/// The ids of a run's rows, divided into two halves, and the feedback counts of the run.
 pub(super) struct Halves {
     pub(super) front: RangeInclusive<i64>,
     pub(super) back: RangeInclusive<i64>,
@@ -133,8 +133,8 @@ pub(super) fn alike(
     conn: &Connection,
     ids: &RangeInclusive<i64>,
 ) -> Result<Vec<(GroupKey, Group)>> {
-    // Counted here, not by SQL: GROUP BY would sort all rows, although most neighbours have the
-    // same values.
+    // The rows are counted in Rust. GROUP BY in SQL would sort all rows, although most adjacent
+    // rows have the same values.
     let mut query = conn.prepare_cached("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = query.query([ids.start(), ids.end()])?;
     let mut groups: Vec<(GroupKey, Group)> = Vec::new();
@@ -157,7 +157,7 @@ pub(super) fn alike(
     Ok(groups)
 }
 
-/// Computes the totals of a run from these counts.
+/// Computes the totals of a run from the groups of both halves.
 pub(super) fn standing(
     groups: impl IntoIterator<Item = (GroupKey, Group)>,
     feedback: BTreeMap<String, u64>,
@@ -236,7 +236,7 @@ pub(super) fn rows(
     Ok(page)
 }
 
-/// The cohorts to select; `None` selects both.
+/// The cohorts to search: the given one, or both for `None`.
 fn cohorts(cohort: Option<Cohort>) -> &'static [Cohort] {
     match cohort {
         Some(Cohort::Canary) => &[Cohort::Canary],
@@ -255,8 +255,8 @@ pub(super) fn next(
 ) -> Result<Vec<LedgerRow>> {
     let seq = seq_of(conn, run)?;
     let now = ask.now.unwrap_or(now).as_microsecond();
-    // Domains are passed as a JSON array, so that one prepared statement works for any number of
-    // them.
+    // The domains are passed as a JSON array, so that one prepared statement works for any number
+    // of domains.
     let not = serde_json::to_string(&ask.not_domains)?;
     let domain = "(?3 IS NULL OR r.domain = ?3) AND (?4 = '[]' OR r.domain NOT IN (SELECT value FROM json_each(?4)))";
     let (through, providers) = by_provider(&ask.through, "?7")?;
@@ -308,8 +308,8 @@ pub(super) fn next(
     Ok(page)
 }
 
-/// The SQL condition for the selected providers, and the JSON array for its parameter. The
-/// condition for any provider reads no column of the row, so that the index alone is enough.
+/// The SQL condition for the selected providers, and the JSON array for its parameter. For any
+/// provider the condition reads no column, so that SQLite need not read the row.
 pub(super) fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
     let (condition, providers): (_, &[String]) = match through {
         Through::Any => (format!("{parameter} IS NOT NULL"), &[]),

@@ -1,8 +1,8 @@
 //! Resolves recipients whose outcome is unknown.
 //!
-//! Only an `unknown` recipient is changed, and its evidence is stored with it. Runs of one campaign
-//! carry the same unknown outcome over from each other, so evidence that resolves it in one of them
-//! resolves it in all.
+//! Only `unknown` recipients are changed, and the evidence is stored with each. Runs of one
+//! campaign carry the same unknown outcome over from each other, so evidence for one of these runs
+//! resolves the recipient in all of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ use crate::provider::{RowNumber, Verdict};
 /// A recipient whose outcome is unknown.
 struct UnknownRecipient {
     id: i64,
-    /// Whether this run attempted the recipient itself, instead of only carrying the outcome over.
+    /// Whether this run attempted the recipient. False if it only carried the outcome over.
     was_tried: bool,
 }
 
@@ -55,8 +55,8 @@ fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Events that prove that unknown recipients were accepted: the first event for each recipient that
-/// identifies the message, not only the address.
+/// Finds events that prove that unknown recipients were accepted. Returns the first event for each
+/// recipient that identifies the message and not only the address.
 pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     let seq = seq_of(conn, run)?;
     let unknown = unknown(conn, seq)?;
@@ -114,8 +114,8 @@ pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<B
 }
 
 /// Settles unknown recipients, and the same recipients in every run of the campaign that carried
-/// the outcome over. Returns how many of this run were settled. A recipient that is no longer
-/// unknown is left unchanged.
+/// the outcome over. Returns how many recipients of this run were settled. Recipients that are no
+/// longer unknown stay unchanged.
 pub(super) fn reconcile(
     conn: &Connection,
     run: &str,
@@ -139,8 +139,8 @@ pub(super) fn reconcile(
         settled += 1;
         let is_taken = matches!(verdict.settled, Settled::Final(Verdict::Accepted { .. }));
         for kin in others.iter().filter_map(|unknown| unknown.get(&key)).flatten() {
-            // An acceptance holds for every run. The failure of one run's attempt proves nothing
-            // about another run's attempt.
+            // An acceptance is valid for all runs. If both runs attempted the recipient, a failed
+            // attempt of one proves nothing about the attempt of the other.
             if is_taken || !was_tried || !kin.was_tried {
                 claim::reconcile(
                     conn,

@@ -1,8 +1,8 @@
 //! Settles the open claims of a process that has ended.
 //!
-//! If the machine has not been restarted and the trace can be read, the trace shows which members
-//! were answered, which may have been sent completely, and which certainly were not. Without a
-//! trace, every open claim may have been accepted.
+//! If the trace is readable and the machine was not restarted, the trace shows which members were
+//! answered, which may have been sent completely, and which certainly were not. Without a trace,
+//! the provider may have accepted the members of every open claim.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,8 +22,8 @@ use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
 use crate::model::shown::Shown;
 use crate::provider::{RowNumber, Verdict};
 
-/// The boot id if the system does not provide one. Claims made under it are treated as after a
-/// power cut.
+/// The boot id to record if the system does not provide one. After a crash, claims with this id are
+/// treated as after a power cut.
 pub(super) const NO_BOOT: &str = "none";
 
 /// The id of this boot of the machine.
@@ -58,8 +58,8 @@ pub(super) fn recover(
     Ok(recovered)
 }
 
-/// The suppressions that follow from replies in the traces of open claims. `recover` is about to
-/// settle these claims.
+/// The suppressions that follow from replies in the traces of open claims. `recover` will settle
+/// these claims.
 pub(super) fn unlearned(
     conn: &Connection,
     boot: &str,
@@ -82,8 +82,8 @@ pub(super) fn unlearned(
         .map(|found| found.provider.clone())
         .collect();
     for Found { batch, trace, provider } in open {
-        // A provider that has not accepted any message yet may be refusing every recipient, so its
-        // replies about mailboxes prove nothing.
+        // A provider that has not accepted a message yet may be refusing every recipient, so its
+        // replies about a mailbox prove nothing.
         if !accepting.contains(&provider) && !blame::has_accepted(conn, seq, &provider)? {
             continue;
         }
@@ -103,7 +103,7 @@ pub(super) fn unlearned(
     Ok(learned)
 }
 
-/// Deletes the traces of a run, except the one of this execution. A trace that cannot be deleted
+/// Deletes the traces of a run, except the trace of this execution. A trace that cannot be deleted
 /// does no harm.
 pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     let Ok(entries) = std::fs::read_dir(trace_dir) else { return };
@@ -117,7 +117,7 @@ pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     }
 }
 
-/// An open claim, and the state of its trace if the trace is usable.
+/// An open claim, and the content of its trace if the trace is usable.
 struct Found {
     batch: OpenBatch,
     trace: Option<Arc<TraceState>>,
@@ -152,7 +152,7 @@ fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Re
 }
 
 fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
-    // Refuses FIFOs, which would block, and devices, which have no end.
+    // Refuses FIFOs, because reading them would block, and devices, because they have no end.
     match files::open(&trace_dir.join(name)).and_then(|_| proof::prove(trace_dir, name)) {
         Ok(state) => Some(state),
         Err(e) => {

@@ -1,4 +1,4 @@
-//! The row of a run: its number, its state, and decisions about many of its recipients.
+//! Reads and changes the row of a run, and records decisions that concern many of its recipients.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};

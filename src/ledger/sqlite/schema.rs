@@ -1,7 +1,7 @@
 //! The tables of the SQLite ledger, and the migration of older files. `PRAGMA user_version` holds
 //! the version.
 //!
-//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows are
+//! A recipient's `id` is the number of its run times 2^40 plus its row, so the rows of a run are
 //! adjacent and in input order. Times are microseconds since 1970 UTC. Numbers that represent words
 //! are listed in `codes.rs`.
 
@@ -9,8 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault::Fault;
 
-/// The migrations: entry n turns version n into version n + 1, and entry 0 turns an empty file into
-/// a version-1 ledger. Entries are never edited, only added.
+/// The migrations. Entry n turns version n into version n + 1; entry 0 turns an empty file into
+/// version 1. Entries are added, but never edited.
 const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 /// The version that this program writes.
@@ -127,8 +127,8 @@ CREATE TABLE suppressions(
 CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
 ";
 
-/// Suppressions are numbered in commit order, so that a reader can continue after the last number
-/// it has seen.
+/// Version 2 numbers suppressions in commit order, so that a reader can continue after the last
+/// number it has seen.
 const V2: &str = "
 CREATE TABLE numbered(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -148,8 +148,8 @@ ALTER TABLE numbered RENAME TO suppressions;
 DELETE FROM meta WHERE name = 'suppressions_version';
 ";
 
-/// Events, and the index `names` for finding their recipients. `names` is filled when an event
-/// first needs it, so that sending does not pay for it.
+/// Version 3 adds events, and the index `names` for finding their recipients. The index is filled
+/// when an event first needs it, so that it does not slow down sending.
 const V3: &str = "
 CREATE TABLE events(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -204,7 +204,7 @@ CREATE TABLE tokens(
 CREATE INDEX tokens_expire ON tokens(expires_at);
 ";
 
-/// Facts about a server or an account from earlier runs, by kind and subject.
+/// Version 4 adds facts about servers and accounts that earlier runs have observed.
 const V4: &str = "
 CREATE TABLE facts(
   kind TEXT NOT NULL,
@@ -215,7 +215,7 @@ CREATE TABLE facts(
 ) WITHOUT ROWID;
 ";
 
-/// Which ids belong to the same campaign, and a sketch of each run's recipients.
+/// Version 5 adds the ids that belong to the same campaign, and a sketch of each run's recipients.
 const V5: &str = "
 -- identity: `p:` and a hash of the canonical paths of message and lists, `n:` and a name, or `s:` and a hash of the paths as they were typed.
 CREATE TABLE aliases(identity TEXT NOT NULL, campaign TEXT NOT NULL, PRIMARY KEY (identity, campaign)) WITHOUT ROWID;
@@ -237,7 +237,7 @@ CREATE TABLE sketches(
 CREATE INDEX sketches_of_message ON sketches(message_fingerprint);
 ";
 
-/// Pauses, including ended ones, and the reasons why runs ended.
+/// Version 6 adds pauses, including ended ones, and the reasons why runs ended.
 const V6: &str = "
 -- scope: workspace, campaign, kind, provider, or run where a gate is latched; name: of which, empty for the workspace.
 CREATE TABLE pauses(
@@ -262,15 +262,15 @@ CREATE VIEW pause AS SELECT 1 AS only, since, reason FROM pauses
 ALTER TABLE runs ADD COLUMN exit_reasons TEXT NOT NULL DEFAULT '[]';
 ";
 
-/// One-time webhook tokens that were used. Kept for as long as the signature that covers them is
-/// valid.
+/// Version 7 adds used one-time webhook tokens. A token is kept until the signature that covers it
+/// expires.
 const V7: &str = "
 -- hash: of the token; body: of the body that it came with first.
 CREATE TABLE used_tokens(hash BLOB PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX used_tokens_expire ON used_tokens(expires_at);
 ";
 
-/// The files that go with a row, as they were planned.
+/// Version 8 adds the attachments of each row, as they were planned.
 const V8: &str = "
 -- A JSON array of objects with path, size and sha256; null where there are none.
 ALTER TABLE fields ADD COLUMN files TEXT;
@@ -281,12 +281,12 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// The version of the ledger behind `conn`, read before anything is changed; 0 for an empty file.
+/// Returns the version of the ledger behind `conn` before anything is changed; 0 for an empty file.
 /// Fails with `Fault::Foreign` if another program created the database.
 pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
     const OURS: [&str; 3] = ["runs", "recipients", "batches"];
-    // Uses one transaction, because another process may create the tables and set the version of a
-    // new ledger between two.
+    // All queries run in one transaction, because another process may be creating a new ledger at
+    // the same time.
     let tx = conn.unchecked_transaction()?;
     let found = version(&tx)?;
     let tables = tables(&tx)?;
@@ -313,15 +313,16 @@ fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
         .collect()
 }
 
-/// The first names of a list.
+/// The first few names of a list, for an error message.
 fn some(names: &[String]) -> String {
     const MOST: usize = 3;
     let more = if names.len() > MOST { ", …" } else { "" };
     names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ") + more
 }
 
-/// Migrates the file to `VERSION`. Several processes may call this at once: the first migrates, the
-/// others find it done. Fails with `Fault::Newer` if a later version of mailbatch wrote the file.
+/// Migrates the file to `VERSION`. If several processes call this at once, the first one migrates
+/// the file and the others find it migrated. Fails with `Fault::Newer` if a later version of
+/// mailbatch wrote the file.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     if version(conn)? == VERSION {
         return Ok(());

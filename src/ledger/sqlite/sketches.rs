@@ -1,4 +1,4 @@
-//! Sketches of the recipients of each run, and the comparison of a planned run with runs of other
+//! Stores a sketch of each run's recipients, and compares a planned run with runs of other
 //! campaigns.
 
 use std::collections::{HashMap, HashSet};
@@ -15,17 +15,17 @@ use crate::ledger::{
 use crate::model::outcome::Outcome;
 use crate::provider::RowNumber;
 
-/// The maximum number of recipients to compare. For a larger list the result is an estimate; its
-/// error is nearly always below one percent.
+/// The maximum number of recipients to compare. For a larger list the result is an estimate with an
+/// error that is nearly always below one percent.
 const SAMPLE: usize = 4_096;
-/// A smaller sample is too small for an estimate.
+/// The minimum size of a sample. A smaller one gives no useful estimate.
 const LEAST_SAMPLE: usize = 10;
-/// For fewer recipients the comparison is skipped.
+/// The minimum number of recipients. A smaller list is not compared.
 const LEAST: u64 = 10;
-/// How long the sketch of a removed run is kept. Longer than any query looks back.
+/// How long the sketch of a removed run is kept. It is longer than the period of any overlap query.
 const KEEP: i64 = 60 * 86_400 * 1_000_000;
-/// Replaces an unknown value in the sketch of a lost run, and matches every value. No environment
-/// has this name in practice.
+/// Stands for an unknown value in the sketch of a lost run. It matches every value and is not a
+/// usual name of an environment.
 const ANY: &str = "*";
 
 /// Stores the sketch of a run that is being sealed.
@@ -65,8 +65,8 @@ pub(super) fn keep_lost(conn: &Connection, lost: &LostPeople, now: Timestamp) ->
     Ok(())
 }
 
-/// A number for a run that is not in this ledger. It is negative, unlike the numbers of runs in the
-/// ledger.
+/// A number for a run that is not in this ledger. It is negative, so it differs from the numbers of
+/// all runs in the ledger.
 fn number_of_lost(run: &str) -> i64 {
     -1 - (xxh3_64(run.as_bytes()) >> 1).cast_signed()
 }
@@ -77,7 +77,8 @@ fn name_of_lost(conn: &Connection, number: i64) -> Result<String> {
     Ok(names.into_iter().find(|name| number_of_lost(name) == number).unwrap_or_default())
 }
 
-/// Reduces the sketch of a run to its reached recipients, because the run is about to be removed.
+/// Reduces the sketch of a run to the recipients that it reached, because the run is about to be
+/// removed.
 pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM sketches WHERE removed_at < ?1", [now.as_microsecond() - KEEP])?;
     let packed: Option<Vec<u8>> = conn
@@ -89,7 +90,7 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     for (person, row) in People::unpack(&packed) {
         let at = match fate(conn, codes::id_of(seq, row)?)? {
             Fate::Reached(at) => at.unwrap_or(now.as_microsecond()),
-            // The provider may have accepted it.
+            // The provider may have accepted the recipient.
             Fate::Claimed => now.as_microsecond(),
             Fate::Ahead | Fate::Out => continue,
         };
@@ -109,13 +110,13 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
 
 /// The state of one recipient of a run.
 enum Fate {
-    /// Accepted or unknown, and the time if it is known.
+    /// The recipient was accepted or is unknown, at this time if it is known.
     Reached(Option<i64>),
-    /// Claimed, not settled yet.
+    /// The recipient is claimed and not settled yet.
     Claimed,
-    /// Planned: not attempted yet, or waiting for a retry.
+    /// The recipient is planned or waits for a retry.
     Ahead,
-    /// Not reached by this run.
+    /// The run does not reach the recipient.
     Out,
 }
 
@@ -143,7 +144,7 @@ struct Found {
     campaign: String,
     run: String,
     at: i64,
-    /// The reached recipients with hashes up to `bound`.
+    /// The hashes of reached recipients, up to `bound`.
     reached: Vec<u64>,
     coming: Vec<u64>,
     bound: u64,
@@ -163,7 +164,7 @@ impl Found {
         }
     }
 
-    /// Adds a recipient. Submissions before `since` are ignored.
+    /// Adds a recipient. Ignores a submission before `since`.
     fn add(&mut self, person: u64, fate: &Fate, since: i64, now: Timestamp) {
         let now = now.as_microsecond();
         let at = match fate {
@@ -180,8 +181,8 @@ impl Found {
     }
 }
 
-/// Compares the recipients of a planned run with those that other campaigns reached with the same
-/// message.
+/// Compares the recipients of a planned run with the recipients that other campaigns reached with
+/// the same message.
 pub(super) fn overlap(
     conn: &Connection,
     query: &OverlapQuery,
@@ -201,7 +202,7 @@ pub(super) fn overlap(
     }
     let mut found = sketched(conn, query, &people, now)?;
     found.extend(unsketched(conn, query, &people, now)?);
-    // Runs with a known message are compared first. Runs whose message is unknown are added only if
+    // Runs with a known message are compared first. Runs with an unknown message are added only if
     // the first comparison finds no overlap.
     let certain: Vec<Found>;
     (certain, found) = found.into_iter().partition(|found| found.is_message_known);
@@ -214,7 +215,7 @@ pub(super) fn overlap(
         .map(|overlap| Overlap { is_message_known: false, ..overlap }))
 }
 
-/// The largest overlap over all bounds up to which sketches are complete.
+/// The largest overlap that is found with any value of `bound`.
 fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let mut bounds: Vec<u64> = found.iter().map(|found| found.bound.min(bound)).collect();
     bounds.sort_unstable();
@@ -223,8 +224,8 @@ fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Ov
     answers.max_by_key(|overlap| overlap.reached + overlap.coming)
 }
 
-/// The overlap with runs whose sketches are complete up to `bound`. `None` if fewer than half of
-/// the recipients, or fewer than ten, are covered.
+/// The overlap with those runs whose sketches are complete up to `bound`. Returns `None` if fewer
+/// than half of the recipients, or fewer than ten, were reached.
 fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let sample = people.partition_point(|person| *person <= bound);
     let is_exact = sample as u64 == count;
@@ -275,7 +276,7 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
     })
 }
 
-/// Compares with the stored sketches. Only members of both sketches are looked up.
+/// Compares with the stored sketches. Reads only the rows of recipients that are in both sketches.
 fn sketched(
     conn: &Connection,
     query: &OverlapQuery,
@@ -313,13 +314,14 @@ fn sketched(
             };
             found.add(person, &fate, since, now);
         }
-        // A run that reached none of the recipients still contributes its bound.
+        // A sketch without matching recipients still limits the hashes that can be compared, by its
+        // bound.
         all.push(found);
     }
     Ok(all)
 }
 
-/// The members that are also in `people`. Both are sorted.
+/// The members whose hashes are also in `people`. Both lists are sorted.
 fn both<'a>(
     people: &'a [u64],
     members: impl Iterator<Item = (u64, RowNumber)> + 'a,
@@ -333,8 +335,8 @@ fn both<'a>(
     })
 }
 
-/// Compares with runs that have no sketch, because an earlier version planned them. Reads all rows
-/// of each run that is recent enough.
+/// Compares with runs that have no sketch, because an earlier version of mailbatch planned them.
+/// Reads all rows of each run that is recent enough.
 fn unsketched(
     conn: &Connection,
     query: &OverlapQuery,

@@ -1,5 +1,5 @@
-//! The threads that own the SQLite connections: one writes, in groups with one commit each, and the
-//! others read.
+//! The threads that own the SQLite connections. One thread writes requests in groups with one
+//! commit each; the others read.
 //!
 //! A failed request undoes only its own changes. A failed commit fails every request of its group.
 //! No request is answered before its commit has reached the disk, except preliminary requests (see
@@ -19,21 +19,21 @@ use crate::ledger::{LedgerError, LedgerResult};
 
 /// The maximum number of requests that share a commit.
 const GROUP: usize = 64;
-/// The maximum number of requests in a thread's queue. Further callers wait.
+/// The maximum number of requests in a thread's queue. If it is full, callers wait.
 const QUEUE: usize = 128;
 
-/// One request and its answer.
+/// A request to the thread, with the channel for its answer.
 trait Work: Send {
-    /// Does the work inside the open transaction and stores the result. Called again if the
-    /// transaction was rolled back because of another request. Returns false if the transaction
-    /// must be rolled back.
+    /// Does the work inside the open transaction and stores the result. It is called again if
+    /// another request's failure rolled the transaction back. Returns false if this request
+    /// requires a rollback.
     fn run(&mut self, conn: &Connection) -> bool;
-    /// Whether the request has no effect until a later request is committed. Then its commit need
+    /// Whether the request has no effect until a later request is committed. If so, its commit need
     /// not wait for the disk.
     fn is_preliminary(&self) -> bool;
     /// The error of the work itself.
     fn failure(&self) -> Option<LedgerError>;
-    /// Answers the caller. `lost` says why the transaction did not reach the disk.
+    /// Sends the answer to the caller. `lost` says why the transaction did not reach the disk.
     fn answer(self: Box<Self>, lost: Option<&LedgerError>);
 }
 
@@ -68,12 +68,12 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(LedgerError::Gone("a request was not run".into())),
         };
-        // A caller that has stopped waiting needs no answer.
+        // The caller may have stopped waiting for the answer.
         let _ = self.reply.send(answer);
     }
 }
 
-/// A thread with its own connection and a bounded queue. Dropping it waits until the queued
+/// A thread with its own connection and a bounded queue. Dropping the value waits until the queued
 /// requests are done.
 pub(super) struct Worker {
     queue: Option<mpsc::Sender<Box<dyn Work>>>,
@@ -114,7 +114,7 @@ impl Worker {
                 let begun = sql("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
                 if begun.is_ok() {
                     work.run(&conn);
-                    // Nothing was written, so a failed COMMIT loses nothing.
+                    // A failed COMMIT loses nothing, because the transaction only read.
                     let _ = sql("COMMIT");
                 }
                 work.answer(begun.as_ref().err());
@@ -132,7 +132,7 @@ impl Worker {
         Ok(Self { queue: Some(queue), thread: Some(thread), path })
     }
 
-    /// Sends `work` to the thread and waits for its answer.
+    /// Sends `work` to the thread and waits for its result.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T> + Send + 'static,
@@ -141,8 +141,8 @@ impl Worker {
     }
 
     /// Like `ask`, for work that has no effect until a later request is committed. The answer comes
-    /// before the commit has reached the disk. SQLite writes its log in order, and the later commit
-    /// waits for all of it (`synchronous = NORMAL` in WAL mode).
+    /// before the commit has reached the disk. SQLite writes its log in order, so the later commit
+    /// also brings this one to the disk (`synchronous = NORMAL` in WAL mode).
     pub(super) async fn ask_early<T: Send + 'static>(
         &self,
         work: impl Fn(&Connection) -> Result<T> + Send + 'static,
@@ -150,7 +150,7 @@ impl Worker {
         self.hand(work, true).await
     }
 
-    /// Converts a fault found in the thread's answers to the error that callers see.
+    /// Converts a fault found in a result of this thread to the error that callers see.
     pub(super) fn blamed(&self, fault: Fault) -> LedgerError {
         fault.at(&self.path)
     }
@@ -173,16 +173,16 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread has already been reported.
+            // A panic of the thread was reported when it occurred.
             let _ = thread.join();
         }
     }
 }
 
-/// Runs a group of requests, commits once, and answers. If one of them fails, each is run again in
-/// its own transaction. A savepoint for each request would be slower, because SQLite would copy
-/// every changed page to a separate file. `runs_ahead` says whether the connection currently
-/// commits without waiting for the disk.
+/// Runs a group of requests, commits once, and answers. If one request fails, each is run again in
+/// its own transaction. One savepoint per request would be slower, because SQLite would copy every
+/// changed page to a separate file. `runs_ahead` says whether the connection currently commits
+/// without waiting for the disk.
 fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Work>>, path: &str) {
     if group.len() > 1 {
         let done = together(conn, runs_ahead, &mut group, path);
@@ -216,8 +216,8 @@ fn together(
         for work in group {
             let ok = work.run(conn);
             if conn.is_autocommit() {
-                // A full disk or an I/O error makes SQLite roll back the whole transaction,
-                // including earlier requests.
+                // After a full disk or an I/O error, SQLite rolls back the whole transaction,
+                // including earlier requests of the group.
                 return Err(work.failure().unwrap_or_else(|| {
                     LedgerError::Gone("SQLite ended the transaction early".into())
                 }));
@@ -230,7 +230,7 @@ fn together(
     };
     let may_run_ahead = group.iter().all(|work| work.is_preliminary());
     if runs_ahead.get() != may_run_ahead {
-        // A pragma takes effect while it is prepared, so it must be prepared each time. If it
+        // SQLite executes this pragma when it is prepared, so it must be prepared each time. If it
         // fails, no request is run.
         let level = if may_run_ahead { "NORMAL" } else { "FULL" };
         runs_ahead.set(true);
@@ -239,7 +239,7 @@ fn together(
     }
     let done = transaction(group);
     if !matches!(done, Ok(true)) && !conn.is_autocommit() {
-        // If ROLLBACK fails as well, the next BEGIN reports the error.
+        // If ROLLBACK fails too, the next BEGIN reports the error.
         let _ = conn.execute_batch("ROLLBACK");
     }
     done

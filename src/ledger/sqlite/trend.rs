@@ -12,17 +12,17 @@ use crate::ledger::Trend;
 use crate::model::event::Class;
 use crate::model::outcome::Outcome;
 
-/// The seconds of a week, and the seconds from Monday 1969-12-29, when the count begins, to 1970.
+/// The number of seconds in a week, and between Monday 1969-12-29, when week 0 begins, and 1970.
 const WEEK: i64 = 604_800;
 const FIRST_MONDAY: i64 = 3 * 86_400;
 
-/// An SQL expression for the week number of a column of microseconds.
+/// The SQL expression for the week number of a column with microseconds.
 fn week_of(column: &str) -> String {
     format!("(({column}) / 1000000 + {FIRST_MONDAY}) / {WEEK}")
 }
 
-/// The trend of the last `weeks` weeks, including the week of `now`, oldest first. A week begins on
-/// Monday 00:00 UTC.
+/// The feedback of the last `weeks` weeks, including the week of `now`, oldest first. A week begins
+/// on Monday 00:00 UTC.
 pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec<Trend>> {
     let this = (now.as_second() + FIRST_MONDAY).div_euclid(WEEK);
     let first = this - i64::from(weeks.max(1)) + 1;
@@ -58,8 +58,8 @@ pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec
         };
         add(row.get(0)?, row.get(1)?, row.get(2)?, &change)?;
     }
-    // If a source's clock is ahead, the time of receipt counts. Events of a removed run have no
-    // recipient or address any more, so each counts as one recipient.
+    // If the clock of an event's source is ahead, the time of receipt counts. The events of a
+    // removed run have no recipient or address, so each counts as one recipient.
     let sql = format!(
         "SELECT {}, coalesce(r.provider, e.provider), coalesce(r.domain, substr(e.email, instr(e.email, '@') + 1)), e.type, e.bounce,
            count(DISTINCT CASE WHEN e.recipient IS NOT NULL THEN 'r' || e.recipient WHEN e.email <> '' THEN 'e' || e.email ELSE 'n' || e.id END)

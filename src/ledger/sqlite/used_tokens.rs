@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Result;
 use crate::ledger::UsedToken;
 
-/// Marks a token as used. Returns false if it was used before with another body. Deletes expired
-/// tokens.
+/// Marks a token as used. Returns false if the token was used before with another body. Deletes
+/// expired tokens.
 pub(super) fn use_up(conn: &Connection, token: &UsedToken) -> Result<bool> {
     let now = token.at.as_microsecond();
     conn.prepare_cached("DELETE FROM used_tokens WHERE expires_at < ?1")?.execute([now])?;

@@ -1,4 +1,4 @@
-//! The history of one recipient, from its row, its batches and its attempts.
+//! Reads the history of one recipient from its row, its batches and its attempts.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ struct Person {
     next_at: Option<i64>,
 }
 
-/// An entry of the history. `order` sorts entries of the same time.
+/// An entry of the history. `order` sorts entries that have the same time.
 struct Event {
     at: i64,
     order: u8,
@@ -61,7 +61,7 @@ pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decis
             story.push((event.at, event.what, detail));
         }
     }
-    // A stable sort, so that the entries of one row stay in their order.
+    // The sort is stable, so entries of one row with the same time stay in order.
     story.sort_by_key(|(at, ..)| *at);
     story
         .into_iter()
@@ -138,7 +138,7 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
     with_decisions_of_the_run(conn, seq, events)
 }
 
-/// How the row was planned, and the outcome that planning gave it.
+/// How the row was planned, and the outcome that it got by planning.
 fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<Vec<Event>> {
     let (at, lists, message): (i64, String, String) = conn.query_row(
         "SELECT started_at, lists, message_fingerprint FROM runs WHERE seq = ?1",
@@ -195,7 +195,7 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
     Ok(events)
 }
 
-/// A run as written in `carried_from`, with the version of the message that it sent.
+/// The run named in `carried_from`, with the version of the message that it sent.
 fn with_version(conn: &Connection, from: &str) -> Result<String> {
     let id = from.strip_prefix("run ").unwrap_or_default();
     let found: Option<(String, i64)> = conn
@@ -220,7 +220,8 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     if settings.get("route").is_none_or(serde_json::Value::is_null) {
         return Ok(None);
     }
-    // The row names the provider that had it last. The first failover entry names the planned one.
+    // The recipient's row names the latest provider. The first failover entry names the planned
+    // one.
     let passed_over = conn
         .query_row("SELECT code FROM attempts WHERE recipient = ?1 AND what = 'failover' ORDER BY id LIMIT 1", [id], |row| row.get(0))
         .optional()?;
@@ -229,7 +230,7 @@ fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> 
     Ok(Some(passed_over.unwrap_or(planned)).filter(|name| !name.is_empty()))
 }
 
-/// Attempts that did not end in acceptance, and the claims before them.
+/// The attempts that did not end in acceptance, with their claims.
 fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     let mut query = conn.prepare("SELECT batch, at, what, reason, code, detail FROM attempts WHERE recipient = ?1 ORDER BY id")?;
     let mut rows = query.query([person.id])?;
@@ -244,7 +245,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
                 (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code])))
             }
             "not_taken" => (3, "not taken".to_owned(), joined(&[&reason, &code, &detail])),
-            // This evidence decided the outcome, which is listed after it.
+            // The evidence decided the outcome, which is listed after it.
             "reconciled" => (
                 3,
                 "reconciled".to_owned(),
@@ -287,8 +288,8 @@ fn claim(conn: &Connection, batch: i64) -> Result<Option<Event>> {
         .optional()?)
 }
 
-/// Adds the run's decisions that applied to this row: decisions about all open rows while the row
-/// was open, and about all held rows while it was held.
+/// Adds the decisions of the run that applied to this row. A decision about all open rows applies
+/// if the row was open; a decision about all held rows applies if the row was held.
 fn with_decisions_of_the_run(
     conn: &Connection,
     seq: i64,

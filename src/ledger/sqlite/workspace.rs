@@ -11,8 +11,8 @@ use super::fault::{Fault, Result};
 use crate::ledger::LedgerSuppression;
 use crate::model::address::key_of;
 
-/// Adds suppressions. An existing suppression counts as new only if its expiry is extended; it then
-/// gets a new number.
+/// Adds suppressions and returns how many were new. An existing suppression counts as new only if
+/// its expiry is extended; it then gets a new number.
 pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Result<u64> {
     let mut replace = conn.prepare_cached(
         "DELETE FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3 AND expires_at IS NOT NULL AND (?4 IS NULL OR ?4 > expires_at)",
@@ -78,8 +78,8 @@ pub(super) fn unsuppress(
     Ok(gone)
 }
 
-/// The stored entries that mean the same addresses in the spelling of an earlier version: quoted,
-/// or with non-ASCII characters.
+/// The stored entries for the same addresses in the spelling of an earlier version: quoted, or with
+/// non-ASCII characters.
 fn spelled_otherwise(conn: &Connection, entries: &[String]) -> Result<Vec<String>> {
     let mut odd = conn.prepare_cached("SELECT DISTINCT entry FROM suppressions WHERE instr(entry, '\"') > 0 OR entry GLOB '*[^ -~]*'")?;
     let kept = odd.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
@@ -89,7 +89,7 @@ fn spelled_otherwise(conn: &Connection, entries: &[String]) -> Result<Vec<String
         .collect())
 }
 
-/// Suppressions with a higher number than `after`, by number.
+/// Suppressions with a number above `after`, ordered by number.
 pub(super) fn suppressions(
     conn: &Connection,
     after: i64,
@@ -106,7 +106,7 @@ pub(super) fn suppressions(
     Ok(page)
 }
 
-/// Reads a suppression from the columns starting at `first`: entry, reason, scope, source,
+/// Reads a suppression from seven columns starting at `first`: entry, reason, scope, source,
 /// created_at, expires_at, note.
 pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppression> {
     Ok(LedgerSuppression {
@@ -121,8 +121,8 @@ pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppressi
     })
 }
 
-/// The workspace's secret key. Creates it if it is missing, so this needs the connection that
-/// writes.
+/// The workspace's secret key. Creates the key if it is missing, so this needs the writing
+/// connection.
 pub(super) fn secret_key(conn: &Connection) -> Result<[u8; 32]> {
     let found: Option<[u8; 32]> = conn
         .prepare_cached("SELECT value FROM meta WHERE name = 'secret_key'")?

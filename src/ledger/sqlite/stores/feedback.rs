@@ -16,8 +16,8 @@ impl FeedbackStore for SqliteLedger {
         event.identify();
         let event = Arc::new(event);
         Box::pin(async move {
-            // The index of names is built when it is first needed. Each transaction adds a limited
-            // number, so that other requests do not wait long.
+            // The first event builds the index of names. Each transaction adds a limited number of
+            // names, so that other requests do not wait long.
             loop {
                 let (event, place) = (event.clone(), Arc::clone(&self.place));
                 let step = self

@@ -1,5 +1,5 @@
-//! Implements the groups of calls of [`Ledger`](crate::ledger::Ledger). Each call passes its work
-//! to the right thread.
+//! Implements the traits that [`Ledger`](crate::ledger::Ledger) combines. Each call passes its work
+//! to the thread for writing or to a thread for reading.
 
 mod claims;
 mod feedback;

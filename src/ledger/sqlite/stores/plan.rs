@@ -20,7 +20,8 @@ impl PlanStore for SqliteLedger {
 
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
-        // A run has no effect before it is sealed, so these commits need not wait for the disk.
+        // A run has no effect before it is sealed, so the commits of its rows need not wait for the
+        // disk.
         Box::pin(self.writer.ask_early(move |conn| plan::plan(conn, &run, &rows)))
     }
 

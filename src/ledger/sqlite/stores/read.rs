@@ -1,4 +1,4 @@
-//! Reads the state of runs and recipients.
+//! Implements reading the data of runs and recipients.
 
 use futures_util::future::try_join;
 use jiff::Timestamp;
@@ -37,8 +37,8 @@ impl ReadStore for SqliteLedger {
         Box::pin(async move {
             let Halves { front, back, feedback } =
                 self.quick.ask(move |conn| read::halves(conn, &run)).await?;
-            // The two threads read at the same time. A row may change between the two reads, but no
-            // row moves to the other half, so each is counted once.
+            // Both threads read at the same time. A row may change between the two reads, but it
+            // stays in its half, so each row is counted once.
             let front = self.long.ask(move |conn| read::alike(conn, &front));
             let (front, back) =
                 try_join(front, self.quick.ask(move |conn| read::alike(conn, &back))).await?;
@@ -55,7 +55,7 @@ impl ReadStore for SqliteLedger {
     ) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {
         let run = run.to_owned();
         let work = move |conn: &Connection| read::rows(conn, &run, after, limit);
-        // Alternating pages are read by the two threads at the same time.
+        // The two threads read alternating pages at the same time.
         if (after / limit.max(1) as RowNumber).is_multiple_of(2) {
             self.long(work)
         } else {

@@ -1,7 +1,7 @@
-//! Tests caps with a clock that the test sets, and with random histories: claims of any size,
-//! settled in any order and at any time, while the clock may jump by hours.
+//! Tests caps with a clock that the test sets, and with random sequences of claims and settlements,
+//! while the clock may jump by hours.
 //!
-//! `MAILBATCH_SEED` repeats an earlier run.
+//! Set `MAILBATCH_SEED` to repeat an earlier run.
 
 use super::*;
 use crate::rng::Rng;
@@ -39,12 +39,12 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     };
 
     let batch = claim(&first, &[1, 2, 3, 4, 5, 6], after(0)).await;
-    // An unsettled batch counts, however long ago it was claimed.
+    // An unsettled batch counts, no matter how long ago it was claimed.
     assert_eq!(
         claim(&second, &[1, 2, 3, 4, 5], after(600)).await,
         Claimed::Capped { cap: "10/hour".into(), room: 4, until: after(660) }
     );
-    // Two of six were never begun.
+    // The submission of two of the six was never begun.
     let items = (1..=4).map(|n| (n, if n == 1 { rejected() } else { accepted() })).collect();
     settle(&first, batch, items, after(30)).await;
     assert_eq!(
@@ -53,15 +53,15 @@ async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settl
     );
     let batch = claim(&second, &[1, 2, 3, 4, 5, 6], after(89)).await;
     settle(&second, batch, (1..=6).map(|n| (n, accepted())).collect(), after(89)).await;
-    // The cap per hour has room again, the cap per day has not.
+    // The hourly cap has room again, the daily cap does not.
     assert_eq!(
         claim(&first, &[7, 8, 9, 10, 11, 12], after(200)).await,
         Claimed::Capped { cap: "15/day".into(), room: 5, until: after(30 + 24 * 60) }
     );
     assert!(matches!(claim(&first, &[7, 8, 9, 10, 11], after(200)).await, Claimed::Batch(_)));
-    // The claim is larger than the cap, so the answer is the time when the whole cap is free.
+    // The claim is larger than the cap, so `until` is the time when the whole cap is free.
     assert!(matches!(claim(&first, &[12; 99], after(201)).await, Claimed::Capped { room: 0, .. }));
-    // Another provider has its own caps.
+    // Caps of one provider do not limit another provider.
     assert!(matches!(
         bed.ledger
             .claim(Draft {
@@ -120,7 +120,7 @@ async fn a_history(draws: &mut Rng) {
     let mut taken: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
     let mut refused = 0;
     for _ in 0..900 {
-        // Mostly seconds, sometimes many minutes, rarely hours.
+        // The clock advances mostly by seconds, sometimes by many minutes, rarely by hours.
         now += match draws.below(20) {
             0 => draws.below(4 * HOUR as u64),
             1..=5 => draws.below(HOUR as u64 / 3),
@@ -148,7 +148,7 @@ async fn a_history(draws: &mut Rng) {
                     (room as usize) < rows.len() && until > at,
                     "{room} of {wanted} at {until}"
                 );
-                // Claims at once as many as the cap has room for.
+                // Claims as many recipients as the cap has room for.
                 let fitting = &rows[..room as usize];
                 if !fitting.is_empty() {
                     let Claimed::Batch(batch) =
@@ -206,8 +206,8 @@ async fn claim(
     bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, at)).await.unwrap()
 }
 
-/// Settles a batch. Its members were submitted at any time since the claim, and some of them were
-/// never begun.
+/// Settles a batch. Some of its members were submitted at any time after the claim; the submission
+/// of the others was never begun.
 async fn settle(
     bed: &Bed<SqliteLedger>,
     run: &str,

@@ -1,5 +1,5 @@
-//! Tests the file: its mode and settings, other files at its path, a full disk, earlier and later
-//! versions.
+//! Tests the ledger file: its mode and settings, other files at its path, a full disk, and earlier
+//! and later versions.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -140,8 +140,7 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
             Err(Fault::Damaged("the disk is gone".into()))
         })
     );
-    // The writer thread decides whether the two share a group. If they do, neither may be answered
-    // as done.
+    // The two requests may or may not share a commit. If they do, both must fail.
     let kept = bed.number("SELECT count(*) FROM meta WHERE name = 'lost'").await;
     assert_eq!(first.is_ok(), kept == 1);
     assert!(second.is_err());

@@ -1,5 +1,5 @@
 //! Tests of the SQLite ledger in addition to the common suite: its file, its tables, and rules that
-//! need a clock which the test sets.
+//! need a clock set by the test.
 
 mod caps;
 mod disk;
@@ -26,7 +26,7 @@ use crate::model::literal::Rate;
 use crate::model::outcome::{Outcome, Reason};
 use crate::provider::{BoxFuture, RowNumber};
 
-/// Opens the ledger for the suite, as the program does.
+/// Opens the ledger as the program does.
 fn open(state_dir: PathBuf) -> BoxFuture<'static, Arc<dyn Ledger>> {
     Box::pin(async move { crate::ledger::open(&state_dir).unwrap() })
 }
@@ -35,7 +35,7 @@ mod conformance {
     crate::ledger::conformance::conformance_of!(crate::ledger::sqlite::tests::open);
 }
 
-/// Opens the ledger for tests that read its tables.
+/// Opens the ledger as `SqliteLedger`, for tests that read its tables.
 fn here(state_dir: PathBuf) -> BoxFuture<'static, Arc<SqliteLedger>> {
     Box::pin(async move { Arc::new(SqliteLedger::open(&state_dir).unwrap()) })
 }

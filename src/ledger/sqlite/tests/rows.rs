@@ -1,4 +1,4 @@
-//! Tests which rows stay in the tables, which are deleted, and how they are searched.
+//! Tests which rows are kept or deleted, and which indexes queries use.
 
 use super::*;
 use crate::message::message_id;
@@ -110,7 +110,7 @@ async fn what_is_over_or_was_taken_back_stays_and_a_token_only_until_it_expires(
         assert!(bed.ledger.use_token(token(hash, 4)).await.unwrap());
     }
     assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 3);
-    // At that time the token's signature is too old to be accepted.
+    // At this time the token's signature is too old to be accepted.
     assert!(bed.ledger.use_token(token(4, 605)).await.unwrap());
     assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 1);
 }
