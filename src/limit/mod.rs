@@ -1,9 +1,8 @@
-//! Decides when how many messages may be sent: grants are leased from the ledger, and governor
-//! paces them within each lease.
+//! Decides when messages may be sent. The ledger leases grants, each for one message, and the crate
+//! `governor` spreads the grants of a lease evenly.
 //!
 //! The ledger enforces the rate: in any sliding window, all runs of the workspace together stay
-//! within it. Governor only spreads the grants of a lease evenly, so that the server does not see a
-//! burst at the start of each lease.
+//! within it. Governor prevents a burst at the start of each lease.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -28,14 +27,14 @@ mod together;
 
 pub(crate) use together::together;
 
-/// The most leases requested at once.
+/// The maximum number of leases requested at once.
 const MOST_AHEAD: f64 = 64.0;
-/// The longest ledger delay that is planned for. Leases far ahead look as if they were made before
-/// the clock was set back, so one slow sync must not cause them. On a disk whose every sync takes
-/// over three times this long, all leases expire unused.
+/// The longest response time of the ledger for which leases are requested early. The ledger takes
+/// leases far ahead for a sign that the clock was set back, so one slow sync must not cause them.
+/// On a disk whose every sync takes over three times this long, all leases expire unused.
 const MOST_LAG: Duration = Duration::from_millis(500);
 
-/// Grants the slots of one rate, one at a time, in the order of the requests.
+/// Grants messages of one rate, one at a time, in the order of the requests.
 pub(crate) struct Pacer {
     ledger: Arc<dyn Ledger>,
     key: String,
@@ -45,31 +44,31 @@ pub(crate) struct Pacer {
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
     lag: Lag,
-    /// How long callers with a slot of this rate waited for the slot of another rate.
+    /// How long callers with a grant of this rate have waited for a grant of another rate.
     waits: Lag,
     state: Mutex<PacerState>,
-    /// The queue of callers that need this rate only; the next one holds the lock. A caller that
-    /// already has a slot of another rate does not wait in it.
+    /// The queue of callers that need only this rate; the next one holds the lock. A caller that
+    /// already has a grant of another rate does not join this queue.
     queue: Mutex<()>,
-    /// Held by a caller that requests a whole batch, until it may send.
+    /// Locked by a caller that requests a whole batch, until the batch may be sent.
     turn: Mutex<()>,
-    /// Unused parts of leases, reported to the ledger with the next request.
+    /// Unused parts of leases. The next request reports them to the ledger.
     spent: sync::Mutex<Vec<Spent>>,
 }
 
 #[derive(Default)]
 struct PacerState {
-    /// In order of time; the first one is in use or will be next.
+    /// Ordered by time. The first lease is in use or will be next.
     leases: VecDeque<Held>,
     /// A pending request for leases. The request outlives the caller that waits for its answer.
     asked: Option<JoinHandle<LedgerResult<Vec<Granted>>>>,
-    /// The window is full until this time.
+    /// The time until which the window is full.
     not_before: Option<Instant>,
-    /// Governor has granted a message that has not been sent yet.
+    /// Whether governor has granted a message that has not been sent yet.
     paced: bool,
 }
 
-/// A lease with its bounds on the monotonic clock.
+/// A lease with its start and end on the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     lease: Lease,
@@ -84,8 +83,8 @@ impl Held {
     }
 }
 
-/// The ledger's answer, converted to the monotonic clock on arrival, because the wall clock may
-/// change later.
+/// The ledger's answer with times on the monotonic clock. They are converted on arrival, because
+/// the wall clock may change later.
 enum Granted {
     Lease(Held),
     NotBefore(Instant),
@@ -94,13 +93,13 @@ enum Granted {
 impl Pacer {
     /// Creates a pacer for the rate with this key in the ledger (`relay`, or `relay/gmail.com`).
     pub(crate) fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
-        // A lease covers a twentieth of the window. So the window's edges cost at most a twentieth
-        // of the rate, and a crash forfeits little.
+        // A lease covers a twentieth of the window. At most a twentieth of the rate is thus lost at
+        // the edges of windows, and a crash wastes few grants.
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let per_slice = rate.per_second() * slice.as_secs_f64();
         let want = (per_slice.floor() as u32).clamp(1, rate.count.get());
-        // Timers are late by about a millisecond. A burst of two, or of 10 ms worth of messages,
-        // lets a lease catch up before it expires.
+        // Timers fire about a millisecond late. A burst of two messages, or of 10 ms worth of
+        // messages, uses up a lease before it expires.
         let burst = NonZeroU32::new(((rate.per_second() * 0.01).ceil() as u32).max(2))
             .unwrap_or(NonZeroU32::MIN);
         let apart = rate.per.div_f64(f64::from(rate.count.get())).max(Duration::from_nanos(1));
@@ -132,7 +131,7 @@ impl Pacer {
         self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
     }
 
-    /// Waits until one message may be sent. Dropping the future does not lose a grant.
+    /// Waits until one message may be sent. No grant is lost if the future is dropped.
     pub(crate) async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
         let _queue = self.queue.lock().await;
         let mut state = self.state.lock().await;
@@ -141,9 +140,9 @@ impl Pacer {
         Ok(())
     }
 
-    /// Waits until both this rate and `wider` allow one message at the same time. The locks are
-    /// taken in this order, so `wider` must be the provider's rate and `self` that of a receiving
-    /// domain.
+    /// Waits until both this rate and `wider` allow one message at the same time. To lock in the
+    /// same order everywhere, `wider` must be the provider's rate and `self` the rate of a
+    /// receiving domain.
     pub(crate) async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
         let mut own = self.state.lock().await;
         loop {
@@ -154,8 +153,8 @@ impl Pacer {
             wider.ready(&mut other).await?;
             other.paced = true;
             self.waits.learn(ready.elapsed());
-            // If waiting took longer than this lease, a new one may arrive while the lease of
-            // `wider` is still valid.
+            // If the wait outlasted this rate's lease, a new lease may still arrive while the lease
+            // of `wider` is valid.
             let over = wider.lease(&mut other, Instant::now()).map_or(ready, |lease| lease.until);
             if let Ok(ready) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
                 ready?;
@@ -172,9 +171,9 @@ impl Pacer {
         }
     }
 
-    /// Returns the unused leases, so that other runs need not wait for them.
+    /// Returns the unused leases to the ledger, so that other runs can use them at once.
     pub(crate) async fn close(&self) -> LedgerResult<()> {
-        // A caller that still waits for a slot keeps the leases.
+        // If a caller still waits for a grant, the leases are kept.
         if let Ok(mut state) = self.state.try_lock() {
             self.collect(&mut state).await?;
             for lease in mem::take(&mut state.leases) {
@@ -189,8 +188,8 @@ impl Pacer {
         if spent.is_empty() { Ok(()) } else { self.ledger.take_back(&self.key, spent).await }
     }
 
-    /// The current lease. Unused grants of earlier leases have expired, because using them late
-    /// would cause a burst.
+    /// The current lease. Unused grants of ended leases have expired, because their late use would
+    /// cause a burst.
     fn lease(&self, state: &mut PacerState, now: Instant) -> Option<Held> {
         while let Some(over) = state.leases.pop_front_if(|lease| lease.is_over(now)) {
             self.gives_back(&over, over.lease.count - over.left, over.until);
@@ -209,8 +208,8 @@ impl Pacer {
         }
     }
 
-    /// Reports that a lease ended: `used` of its grants were used, and nothing after `until`. The
-    /// rest goes back to the ledger with the next request.
+    /// Records that a lease ended with `used` grants, the last one at `until` or earlier. The next
+    /// request returns the unused part to the ledger.
     fn gives_back(&self, held: &Held, used: u32, until: Instant) {
         let until = held
             .lease
@@ -226,8 +225,8 @@ impl Pacer {
         }
     }
 
-    /// Waits until a message may be sent at once. The caller then uses the grant with `go`, or
-    /// keeps it by setting `paced`.
+    /// Waits until a message may be sent at once. The caller then calls `go` to use the grant, or
+    /// sets `paced` to keep it.
     async fn ready(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         loop {
             let lease = self.lease(state, Instant::now());
@@ -248,8 +247,8 @@ impl Pacer {
         }
     }
 
-    /// Requests the next leases early enough that they arrive before the last one ends, even if the
-    /// disk is slow.
+    /// Requests the next leases early enough that they arrive before the current ones end, even if
+    /// the disk is slow.
     async fn ask_ahead(self: &Arc<Self>, state: &mut PacerState) -> LedgerResult<()> {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
             self.collect(state).await?;
@@ -258,13 +257,13 @@ impl Pacer {
         let (lag, patience) = (self.lag.double(), self.waits.double());
         let single = self.pace(1) > self.slice;
         if single && lag <= self.pace(1) && !state.leases.is_empty() {
-            // The request can wait until this grant has been used and the rest of its lease has
-            // been returned.
+            // The request can wait until this grant was used and the rest of its lease was
+            // returned.
             return Ok(());
         }
-        // A lease for a single message is as long as the message may have to wait for another rate.
-        // Leases for more messages follow each other, and are requested that much earlier. The next
-        // check is at the next message.
+        // A lease for a single message must last as long as the message may wait for another rate.
+        // Leases for several messages follow each other, so they are requested earlier by that
+        // time.
         let (portion, slice, lead) = match single {
             true => (Portion::Whole(1), self.slice + patience, lag),
             false => (Portion::UpTo(self.want), self.slice, lag + self.pace(1) + patience),
@@ -340,8 +339,8 @@ impl Pacer {
         let (answered_at, answered) = (Timestamp::now(), Instant::now());
         self.lag.learn(answered - asked);
         // The clock may have been set between request and answer, before or after the ledger read
-        // it. Of the two conversions, the earlier one is right or already over. The bound keeps any
-        // clock change from stopping the run for much longer than the window.
+        // it. The earlier of the two conversions is correct or lies in the past. The bound keeps a
+        // clock change from delaying the run by much more than one window.
         let since = |then: Timestamp, at: Timestamp| {
             Duration::try_from(then.duration_since(at))
                 .unwrap_or(Duration::ZERO)
@@ -364,11 +363,11 @@ impl Pacer {
     }
 }
 
-/// The duration of something, for example of the ledger's answers, in microseconds.
+/// Statistics of a duration in microseconds, such as the response time of the ledger.
 struct Lag {
-    /// The longest duration, which decays slowly.
+    /// The longest recent duration, which decreases slowly.
     longest: AtomicU64,
-    /// The usual duration; a single slow answer raises it only a little.
+    /// The usual duration. A single slow answer increases it only a little.
     least: AtomicU64,
 }
 
@@ -385,13 +384,13 @@ impl Lag {
         self.least.store(took.min(least + took.saturating_sub(least) / 16), Relaxed);
     }
 
-    /// A request this far ahead is usually granted before its lease starts. If it is late, the
-    /// lease is returned.
+    /// How far ahead to request a lease so that it is usually granted before it starts. A lease
+    /// that arrives late is returned.
     fn mostly(&self) -> Duration {
         Duration::from_micros(self.least.load(Relaxed)) * 3 / 2
     }
 
-    /// A request this far ahead is almost certainly granted before its lease starts.
+    /// How far ahead to request a lease so that it is almost certainly granted before it starts.
     fn safely(&self) -> Duration {
         self.double() * 3 / 4
     }

@@ -1,4 +1,4 @@
-//! Permission to send whole batches, by several rates at the same time.
+//! Waits for permission to send a whole batch, given by several rates at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Granted, Held, Pacer};
 use crate::ledger::{LedgerResult, Portion};
 
-/// Permission to send a whole batch at once, until it expires.
+/// One rate's permission to send a whole batch at once. It expires with its lease.
 #[derive(Clone, Copy, Debug)]
 struct Leave(Held);
 
@@ -18,8 +18,8 @@ impl Leave {
     }
 }
 
-/// Waits until each of these rates allows its count at the same time; the slowest rate must come
-/// first. A count above the rate's number is never allowed, so the caller must cut batches to fit.
+/// Waits until every rate allows its count at the same time. The slowest rate must come first. A
+/// rate never allows more than its number per window, so the caller must divide larger batches.
 pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> {
     match shares {
         [] => return Ok(()),
@@ -36,10 +36,11 @@ pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> 
             if let Some(Leave(missed)) = leave.take() {
                 pacer.gives_back(&missed, 0, missed.until);
             }
-            // In the first round, the later rates are requested before this lease starts.
+            // In the first round, this lease must start late enough that the later rates can be
+            // requested before it.
             let others = if round == 0 { shares.len() - place - 1 } else { 0 };
-            // A lease that expired while another rate was waited for is longer the next time, so
-            // that the leases eventually overlap.
+            // A lease that expired during the wait for another rate is requested again with twice
+            // the length, so that the leases eventually overlap.
             let granted = pacer.leave(*count, 2_u32.pow(round.min(6)), at, others as u32).await?;
             at = at.max(granted.0.from);
             *leave = Some(granted);
@@ -60,8 +61,8 @@ pub(crate) async fn together(shares: &[(&Arc<Pacer>, u32)]) -> LedgerResult<()> 
 }
 
 impl Pacer {
-    /// Requests permission to send `count` at once, from `at` or later, for `moments` slices.
-    /// Returns early enough before the start to request `others` more rates.
+    /// Requests permission to send `count` messages at once, from `at` or later, for `moments`
+    /// slices. Returns early enough before the start that `others` more rates can be requested.
     async fn leave(
         &self,
         count: u32,
@@ -91,7 +92,7 @@ impl Pacer {
     }
 }
 
-/// Sleeps until `before` ahead of `then`.
+/// Sleeps until the time `before` ahead of `then`.
 async fn wait_until(then: Instant, before: Duration) {
     tokio::time::sleep(then.duration_since(Instant::now()).saturating_sub(before)).await;
 }

@@ -1,25 +1,24 @@
-//! A file that goes with one row's message, as the plan knows it.
+//! An attachment of one recipient, as stored in the plan.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a file lies, how long it is, and what is in it. The bytes are read when the message is
-/// built.
+/// The path, size and hash of an attachment. Its bytes are read when the message is built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedFile {
-    /// Below the directory of such files.
+    /// The path relative to the directory of attachments.
     pub(crate) path: String,
     pub(crate) size: u64,
-    /// In hexadecimal.
+    /// The hash of the file, in hexadecimal.
     pub(crate) sha256: String,
 }
 
-/// The files of a row as the ledger keeps them; `None` where there are none.
+/// Encodes the attachments of a row for the ledger; `None` if the row has none.
 pub(crate) fn encode(files: &[PlannedFile]) -> Option<String> {
     let text = || serde_json::to_string(files).expect("texts and numbers are always JSON");
     (!files.is_empty()).then(text)
 }
 
-/// Reads back what `encode` wrote; `None` where it did not.
+/// Decodes the output of `encode`; `None` for any other text.
 pub(crate) fn decode(text: Option<&str>) -> Option<Vec<PlannedFile>> {
     text.map_or(Some(Vec::new()), |text| serde_json::from_str(text).ok())
 }

@@ -1,9 +1,9 @@
-//! Rows with an empty address cell. Some lists contain people without an address, for example
-//! exports of contacts, customers and orders. In other lists, an empty cell is a sign of damage.
+//! Judges rows with an empty address cell. In some lists, such as exports of contacts or orders,
+//! people without an address are normal. In others, an empty cell is a sign of a damaged list.
 //!
-//! The rows are left out, counted and reported. Their number proves nothing, so `--max-invalid`
-//! does not count them, except where the pattern shows a broken list: no row has an address, the
-//! address is in a column where other rows have none, or the column ends in the middle of the list.
+//! Such rows are left out, counted and reported. `--max-invalid` counts them only in three cases
+//! that show a broken list: no row has an address, the address is in a column where other rows have
+//! none, or the column ends in the middle of the list.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,19 @@ use crate::input::{is_about_mail, looks_like_address};
 use crate::model::address::is_absent;
 use crate::model::recipient::Fields;
 
-/// How many rows with an address in a wrong column are named in a message.
+/// The maximum number of rows with an address in a wrong column that a message names.
 const PLACES: usize = 3;
-/// How many rows with several addresses are examined to find the columns that have addresses.
+/// The maximum number of rows with several addresses that are examined to find the columns with
+/// addresses.
 const LOOKED_AT: u32 = 1_000;
-/// How many sets of columns are counted separately: in a hostile list every row could differ.
+/// The maximum number of column sets that are counted separately, because in a hostile list every
+/// row could have a different set.
 const SETS: usize = 256;
-/// Fewer empty cells than this at the end of a list, or filled ones above them, may be a
-/// coincidence.
+/// The minimum number of empty cells at the end of a column, and of filled cells above them, to
+/// conclude that the column is truncated.
 const TAIL: u64 = 20;
 
-/// The empty address cells of all lists.
+/// Counts the empty address cells of all lists.
 #[derive(Debug, Default)]
 pub(super) struct Empties {
     lists: Vec<OfList>,
@@ -42,32 +44,33 @@ struct OfList {
     above: u64,
     /// The line of the first empty cell below the last filled one.
     below_from: u64,
-    /// For each column: whether it has an address in a row whose address cell is filled.
+    /// For each column: whether it contains an address in a row whose address cell is filled.
     known: Vec<bool>,
-    /// The largest number of `@` in such a row, and how many of these rows were examined.
+    /// The largest number of `@` in a row with a filled address cell, and how many such rows were
+    /// examined.
     most: usize,
     looked_at: u32,
-    /// Rows with an empty address cell and addresses elsewhere: for each set of columns, their
-    /// number and the first lines.
+    /// Rows with an empty address cell and addresses in other columns. For each set of these
+    /// columns: the number of rows and the first lines.
     elsewhere: BTreeMap<Vec<usize>, (u64, Vec<u64>)>,
-    /// The first letters of the last address, and how often an address sorts before its
-    /// predecessor.
+    /// The first letters of the previous row's address, and how often an address sorts before the
+    /// previous one.
     beginning: u64,
     descents: u64,
 }
 
-/// The judgement of the empty cells of all lists.
+/// The conclusions from the empty cells of all lists.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     /// Rows with an empty address cell.
     pub(super) all: u64,
-    /// The number of those rows that point to a broken list.
+    /// The number of those rows that are signs of a broken list.
     pub(super) faults: u64,
     /// Descriptions of the faults.
     pub(super) why: Vec<String>,
-    /// For each list whose address column is broken: the number of rows affected, and of all rows.
+    /// For each list with a broken address column: the number of affected rows, and of all rows.
     pub(super) broken: Vec<(u64, u64)>,
-    /// The hint, if it is something other than correcting the rows.
+    /// The hint for the operator. `None` for the usual hint, to correct the rows.
     pub(super) hint: Option<String>,
 }
 
@@ -77,7 +80,7 @@ impl Empties {
         Self { lists: (0..lists).map(|_| OfList::default()).collect() }
     }
 
-    /// Counts a row with this address cell.
+    /// Counts a row. `cell` is the row's address cell.
     pub(super) fn look(&mut self, row: &OnItsWay, cell: &str) {
         let Some(list) = self.lists.get_mut(row.list as usize) else { return };
         if list.rows == 0 {
@@ -100,7 +103,8 @@ impl Empties {
         self.lists.get(list).map_or(0, |list| list.rows)
     }
 
-    /// Judges whether the empty cells point to a broken list. Call it after the last row.
+    /// Decides whether the empty cells are signs of a broken list. Must be called after the last
+    /// row.
     pub(super) fn judge(&self, names: &[String], columns: &[Vec<String>]) -> Judged {
         let mut judged = Judged::default();
         for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.empty > 0) {
@@ -111,7 +115,8 @@ impl Empties {
         judged
     }
 
-    /// The notes about rows without an address that have one in another address column.
+    /// The notes about rows whose address cell is empty, but which have an address in another
+    /// address column.
     pub(super) fn with_another(&self, names: &[String], columns: &[Vec<String>]) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.filled > 0) {
@@ -240,7 +245,7 @@ impl OfList {
         }
     }
 
-    /// Whether the list is sorted by address, so that empty cells come last.
+    /// Whether the list is sorted by address. If so, empty cells at the end are normal.
     fn is_sorted(&self) -> bool {
         10 * self.descents <= self.filled
     }
@@ -269,7 +274,7 @@ fn is_address(cell: &str) -> bool {
     cell.contains('@') && looks_like_address(cell)
 }
 
-/// The first letters of an address as a number that sorts like them, ignoring case.
+/// The first letters of an address, without case, as a number that sorts like them.
 fn beginning(cell: &str) -> u64 {
     let mut first = [0; 8];
     first

@@ -1,18 +1,18 @@
-//! The fix for a message that uses a name that is undefined for a row: lists the columns, and
-//! suggests the one that may be meant.
+//! Builds the hint for a row that cannot be rendered because the message uses an undefined name.
+//! The hint lists the columns, and suggests the one that may be meant.
 
 use crate::input::context::alias;
 use crate::input::nearest_name;
 
-/// The fix if the list has the column, but the row has no value in it.
+/// The hint if the list has the column, but the row has no value in it.
 const FILL_IN: &str =
     "fill in the column, or give the message a default: {{ name | default('friend') }}";
-/// The fix for a file that a column names and that cannot be attached.
-const PUT_FILE: &str = "put the file in its place below attach_dir, or correct the column; a row without a path has no attachment";
-/// How many column names are listed.
+/// The hint if a row's attachment cannot be read.
+const PUT_FILE: &str = "put the file at this path below attach_dir, or correct the column; a row without a path has no attachment";
+/// The maximum number of column names in a hint.
 const SHOWN: usize = 20;
 
-/// The name that a rendering error calls undefined.
+/// The name that is undefined according to a rendering error; `None` for other errors.
 fn undefined_in(what: &str) -> Option<&str> {
     let (before, _) = what.split_once("` is undefined")?;
     before.rsplit_once('`').map(|(_, name)| name)
@@ -35,7 +35,7 @@ fn is_identifier(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The form of a column's name in a message.
+/// How a message refers to a column, for example `{{ name }}` or `{{ row["First Name"] }}`.
 fn as_written(column: &str, all: &[&str]) -> String {
     let short = alias(column);
     match () {
@@ -49,8 +49,8 @@ fn as_written(column: &str, all: &[&str]) -> String {
     }
 }
 
-/// The fix for a row that cannot be rendered. `what` is the text of its error; `columns` are those
-/// of all lists.
+/// The hint for a row that cannot be rendered. `what` is the text of the error; `columns` are the
+/// columns of all lists.
 pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) -> String {
     let mut all: Vec<&str> = Vec::new();
     for column in columns.into_iter().filter(|column| !column.is_empty()) {

@@ -1,5 +1,5 @@
-//! Plans the rows of a run: reads the lists, screens every row, renders it once, and passes it on
-//! to be stored.
+//! Plans the rows of a run: reads the lists, screens and renders every row, and passes the rows to
+//! the caller, which stores them.
 //!
 //! One thread reads; another screens, renders and passes rows on. The queue between them is
 //! bounded, so memory does not grow with the list, except for a small hash per recipient that
@@ -36,9 +36,9 @@ pub(crate) use screen::{Screened, Screening};
 pub(crate) use survey::without_rows;
 pub(crate) use survey::{Defect, Judgement, Survey};
 
-/// The number of rows that pass through the queue together.
+/// The number of rows in a chunk. Rows pass through the queue in chunks.
 const TOGETHER: usize = 1_000;
-/// The number of such chunks that may wait in the queue.
+/// The maximum number of chunks in the queue.
 const WAITING: usize = 4;
 
 /// The lists of a run and how to read them.
@@ -54,7 +54,7 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// Creates the lists from the arguments; `resolve` makes relative paths absolute.
+    /// Creates the lists from the arguments. `resolve` makes relative paths absolute.
     pub(crate) fn new(
         lists: &[PathBuf],
         resolve: impl Fn(&PathBuf) -> PathBuf,
@@ -73,12 +73,12 @@ impl Lists {
         }
     }
 
-    /// The names, as typed.
+    /// The names of the lists, as typed.
     pub(crate) fn names(&self) -> Vec<String> {
         self.sources.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// The paths of the lists, without standard input.
+    /// The paths of the lists, except standard input.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let path = |(source, _): &(Source, String)| {
             if let Source::Path(path) = source { Some(path.clone()) } else { None }
@@ -86,7 +86,7 @@ impl Lists {
         self.sources.iter().filter_map(path).collect()
     }
 
-    /// Opens a source; errors name it as typed.
+    /// Opens a source. Errors name the source as the operator typed it.
     pub(crate) fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
         match source {
             Source::Stdin => ListReader::open(source, options),
@@ -94,7 +94,7 @@ impl Lists {
         }
     }
 
-    /// Whether a list can be read only once.
+    /// Whether a list comes from standard input, which can be read only once.
     pub(crate) fn has_stdin(&self) -> bool {
         self.sources.iter().any(|(source, _)| matches!(source, Source::Stdin))
     }
@@ -118,13 +118,13 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
     Ok(Opened { reader, view, name: name.clone() })
 }
 
-/// Reads the lists only for their fingerprint, with the rows that `filter` admits.
+/// Computes the fingerprint of the lists. Reads only the rows that `filter` admits.
 pub(crate) fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
     walk(lists, filter, &mut |_, _| {})
 }
 
-/// The same; also passes each row to `visit`: the text of its address, and its fields as stored in
-/// the ledger.
+/// Like `fingerprint`, but also passes each row to `visit`: the text of its address, and its fields
+/// as stored in the ledger.
 pub(crate) fn each(
     lists: &Lists,
     filter: Option<&Filter>,
@@ -164,7 +164,7 @@ fn add_header(fingerprint: &mut Fingerprint, reader: &ListReader) {
     }
 }
 
-/// The columns of one list, shared with the rows under way.
+/// The columns of one list. Rows in the queue share it.
 #[derive(Clone)]
 struct View {
     index: Arc<ColumnIndex>,
@@ -173,7 +173,7 @@ struct View {
 }
 
 impl View {
-    /// Whether a JSON list has new columns.
+    /// Whether a JSON list has more columns than this view knows.
     fn is_behind(&self, columns: &Columns) -> bool {
         self.index.columns().names().len() != columns.names().len()
     }
@@ -197,12 +197,13 @@ struct OnItsWay {
     encoded: String,
     defect: Option<String>,
     view: Arc<View>,
-    /// The result of rendering it, if the reading thread has done that.
+    /// The result of rendering the row, if the reading thread has rendered it.
     rendered: Option<Result<Option<String>, RenderError>>,
 }
 
 impl OnItsWay {
-    /// Tries the message; gives the row's files as the ledger keeps them.
+    /// Renders the message for this row as a test. Returns the row's attachments as the ledger
+    /// stores them.
     fn render(&self, message: &Message) -> Result<Option<String>, RenderError> {
         message.probe(&self.view.index, &self.fields)?;
         message.plan_files(&self.view.index, &self.fields)
@@ -210,7 +211,7 @@ impl OnItsWay {
 }
 
 /// Reads, screens and renders every row, and passes chunks of planned rows to `sink` in input
-/// order. Stops at the first structural error.
+/// order. Stops at the first error that concerns the whole list.
 pub(crate) fn read(
     lists: &Lists,
     filter: Option<&Filter>,
@@ -248,7 +249,8 @@ pub(crate) fn read(
         );
         let screened =
             screener.join().map_err(|_| Error::internal("the screening thread stopped"))?;
-        // An error of the screening or of the sink also ends the reading, and is the one to report.
+        // If screening or the sink fails, reading ends with an error too. The first of these errors
+        // is reported.
         let mut survey = screened?;
         let read = read?;
         survey.columns = read.columns;
@@ -262,7 +264,7 @@ pub(crate) fn read(
     })
 }
 
-/// The reader's end of the queue to the screening thread.
+/// The sending end of the queue to the screening thread.
 struct Queue<'a> {
     sender: SyncSender<Vec<OnItsWay>>,
     message: &'a Message,
@@ -270,7 +272,7 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Adds a row; returns false if no more are wanted.
+    /// Adds a row. Returns false if the screening thread has stopped.
     fn push(&mut self, row: OnItsWay) -> bool {
         self.chunk.push(row);
         self.chunk.len() < TOGETHER || self.hand_on()
@@ -280,7 +282,8 @@ impl Queue<'_> {
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(TOGETHER));
         match self.sender.try_send(chunk) {
             Ok(()) => true,
-            // The screening thread is behind: do part of its work instead of waiting.
+            // The screening thread is slower than reading, so this thread renders the chunk instead
+            // of waiting.
             Err(TrySendError::Full(mut chunk)) => {
                 for row in &mut chunk {
                     row.rendered = Some(row.render(self.message));
@@ -351,7 +354,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
     Ok(read)
 }
 
-/// The refusal of a list in which two people have the same id.
+/// The error for a list in which two people have the same id.
 pub(crate) fn ambiguous_id(list: &str, line: u64, what: &str) -> Error {
     Error::refused(format!("{list}:{line}: {what}"))
         .hint("give each person a different id, or remove list.id")

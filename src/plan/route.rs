@@ -1,12 +1,12 @@
-//! Chooses the provider planned for a recipient. The choice is the same in every run of the
-//! workspace under the same policy.
+//! Chooses the provider for which a recipient is planned. Under the same policy, all runs of the
+//! workspace choose the same provider for a recipient.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Route;
 
-/// A routing policy with a key from the workspace, so that outsiders cannot choose an address's
-/// provider.
+/// A routing policy, with a key from the workspace's secret key. Without the key, an outsider
+/// cannot construct an address that is sent through a certain provider.
 #[derive(Debug)]
 pub(crate) struct Router<'a> {
     route: &'a Route,
@@ -25,13 +25,13 @@ impl<'a> Router<'a> {
         }
     }
 
-    /// The provider for the recipient with this key and receiving domain, without regard to
+    /// The provider for the recipient with this key and receiving domain. Ignores providers set for
     /// cohorts.
     pub(crate) fn first(&self, key: &str, domain: &str) -> &'a str {
         if let Some((_, name)) = self.route.domains.iter().find(|(known, _)| known == domain) {
             return name;
         }
-        // Scales the hash from 0..2^64 to 0..shares.
+        // Maps the hash from 0..2^64 to 0..shares.
         let hash = xxh3_64_with_seed(key.as_bytes(), self.seed);
         let mut place = ((u128::from(hash) * u128::from(self.shares)) >> 64) as u64;
         for (name, weight) in &self.route.weights {

@@ -1,5 +1,5 @@
-//! Screens one row: its address, its id, duplicates, suppressions, and the environment's allow
-//! list.
+//! Screens one row: checks its address, its id, duplicates, suppressions, and the environment's
+//! list of allowed addresses.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,10 @@ use crate::plan::Router;
 use crate::plan::seen::{Numbered, Seen};
 use crate::suppression::Suppressions;
 
-/// The inputs of the screening.
+/// The settings and data that screening needs.
 pub(crate) struct Screening<'a> {
     pub suppressions: &'a Suppressions,
-    /// If given, only these addresses can be reached.
+    /// The only addresses that may be mailed; `None` allows every address.
     pub allow: Option<&'a [AllowRule]>,
     pub dedupe: Dedupe,
     /// Addresses that are part of every canary.
@@ -26,15 +26,16 @@ pub(crate) struct Screening<'a> {
     /// The workspace's secret key, for random draws.
     pub secret: [u8; 32],
     pub campaign: &'a str,
-    /// Chooses the provider planned for each recipient; `None` if there is only one provider.
+    /// Chooses the provider for which each recipient is planned; `None` if the run has only one
+    /// provider.
     pub router: Option<Router<'a>>,
 }
 
-/// The result of screening a row, before it is rendered.
+/// The result of screening a row that is not rendered yet.
 pub(crate) struct Screened {
     pub to: Option<Address>,
     pub key: String,
-    /// A keyed hash of the address, ignoring case; 0 without an address.
+    /// A keyed hash of the address, ignoring case; 0 if the row has no address.
     pub person: u64,
     pub outcome: Option<(Outcome, Reason, String)>,
     pub draw: i64,
@@ -44,13 +45,13 @@ pub(crate) struct Screened {
 pub(crate) struct Screen<'a> {
     by: &'a Screening<'a>,
     seed: u64,
-    /// The key of the canary's random draw. The draw is a keyed hash, so that it is the same after
-    /// a restart and cannot be influenced from outside.
+    /// The key of the canary's draw. The draw is a keyed hash, so a restart draws the same
+    /// recipients, and an outsider without the key cannot influence the draw.
     draws: u64,
     /// The key of the hashes used to compare people between runs.
     people: u64,
     seen: Seen,
-    /// For each id, a hash of the address that it first came with.
+    /// For each id, a hash of the first address with this id.
     ids: Numbered,
     occurrences: Numbered,
     always: HashSet<String>,
@@ -77,12 +78,13 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// How many addresses of `always` are not in the lists.
+    /// The number of addresses in `always` that are in no list.
     pub(crate) fn always_missing(&self) -> usize {
         self.always.len() - self.always_found.len()
     }
 
-    /// Screens one row. An error refuses the whole list: the same id has two addresses.
+    /// Screens one row. Returns an error, which refuses the whole list, if its id occurred before
+    /// with another address.
     pub(crate) fn row(
         &mut self,
         cell: &str,

@@ -1,26 +1,26 @@
-//! A set of the texts seen in a list, with 12 bytes for each: a million texts need about 16 MB, and
+//! A set of the texts in a list that takes 12 bytes per text. A million texts need about 16 MB, and
 //! growing copies only a small part at a time.
 //!
 //! `hashbrown::HashTable` with the same entries needs 27 MB for a million texts, and 41 MB while it
-//! grows (27 MB in 256 shards). This table needs 15.4 MB. It is slower: 155 ns for a new text
-//! instead of 85 ns. But a run with a million rows may use at most 40 MiB more than one with
-//! 100,000, and it holds two such tables.
+//! grows (27 MB in 256 shards). This table needs 15.4 MB, but takes 155 ns for a new text instead
+//! of 85 ns. Memory matters more: a run with a million rows may use at most 40 MiB more than a run
+//! with 100,000, and it has two such tables.
 
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
-/// The number of shards. Shards grow one at a time, so growing never doubles the whole table.
+/// The number of shards. Each shard grows separately, so the whole table is never copied at once.
 const SHARDS: usize = 256;
-/// The initial capacity of the smallest shard.
+/// The initial capacity of the smallest shard, in entries.
 const FIRST: f64 = 8.0;
 /// The factor by which a shard grows.
 const GROWTH: f64 = 1.25;
 
-/// One entry: two parts of a hash, then a third part of the hash or a value. The first part of an
-/// empty slot is zero; that of an entry never is.
+/// An entry: two parts of a hash, then a third part of the hash or a value. The first part is zero
+/// in an empty slot only.
 type Slot = [u32; 3];
 const EMPTY: Slot = [0; 3];
 
-/// The first part of an entry. Zero, one value in 2^32, is replaced by one.
+/// Returns the first part of an entry. A zero, one value in 2^32, is replaced by one.
 fn first(hash: u32) -> u32 {
     hash.max(1)
 }
@@ -58,7 +58,7 @@ impl Numbered {
         Self { seed, slots: Slots::new() }
     }
 
-    /// The number of a text; a new text gets `number`.
+    /// Returns the number of a text. A new text is added with `number`.
     pub(crate) fn entry(&mut self, text: &str, number: u32) -> &mut u32 {
         let hash = xxh3_64_with_seed(text.as_bytes(), self.seed);
         let (low, high) = (first(hash as u32), (hash >> 32) as u32);
@@ -92,7 +92,8 @@ impl Slots {
         }
     }
 
-    /// Finds the entry that `is_same`, or inserts `slot`. The flag says whether it was inserted.
+    /// Returns the first entry for which `is_same` is true, or inserts `slot`. The flag is true if
+    /// `slot` was inserted.
     fn find_or_insert(&mut self, slot: Slot, is_same: impl Fn(&Slot) -> bool) -> (&mut Slot, bool) {
         let shard = &mut self.shards[slot[0] as usize % SHARDS];
         if shard.taken >= shard.places.len() - shard.places.len() / 8 {
@@ -127,8 +128,8 @@ impl Shard {
     }
 }
 
-/// The preferred index of an entry among `capacity` slots, in proportion to a part of the hash that
-/// does not select the shard.
+/// The preferred index of an entry among `capacity` slots. It is proportional to a part of the hash
+/// that does not select the shard.
 fn home(slot: &Slot, capacity: usize) -> usize {
     ((u64::from(slot[1]) * capacity as u64) >> 32) as usize
 }

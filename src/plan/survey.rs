@@ -1,4 +1,5 @@
-//! The findings about the lists: counts, notes, and the refusal of a bad list.
+//! The findings about the lists: counts of rows, notes for the operator, and the errors that refuse
+//! a bad list.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -13,14 +14,16 @@ use crate::plan::empties::{Empties, Judged};
 use crate::plan::missing;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many places are named for each kind of defect; further ones are only counted.
+/// The maximum number of places that are named for each kind of defect.
 const PLACES: usize = 3;
-/// The same for rows that cannot be rendered, which refuse the list.
+/// The maximum number of places that are named for rows that cannot be rendered. It is larger,
+/// because such rows refuse the list.
 const UNRENDERED_PLACES: usize = 10;
-/// How many kinds of defects are counted separately: in a hostile list every message could differ.
+/// The maximum number of kinds of defects. A hostile list could cause a different error message in
+/// every row.
 const KINDS: usize = 20;
 
-/// One kind of reason why rows cannot be mailed.
+/// One reason why rows cannot be mailed, with the number and places of these rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Defect {
     pub what: String,
@@ -30,7 +33,7 @@ pub(crate) struct Defect {
     pub fix: String,
 }
 
-/// One line for the operator.
+/// Formats a defect as one line for the operator.
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, count, places, .. } = self;
@@ -42,7 +45,7 @@ impl fmt::Display for Defect {
     }
 }
 
-/// The thresholds for refusing a list.
+/// The limits beyond which a list is refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judgement<'a> {
     /// The largest tolerated share of rows without a valid address. Rows with an empty address cell
@@ -52,7 +55,7 @@ pub(crate) struct Judgement<'a> {
     pub max_empty: Percent,
     /// The expected number of rows.
     pub expect: Option<&'a ExpectCount>,
-    /// Whether rows that cannot be rendered are left out instead of refusing the list.
+    /// Whether rows that cannot be rendered are left out. Otherwise such rows refuse the list.
     pub skip_unrendered: bool,
 }
 
@@ -60,9 +63,9 @@ pub(crate) struct Judgement<'a> {
 #[derive(Debug)]
 pub(crate) struct Survey {
     lists: Vec<String>,
-    /// Input rows by outcome; `open` are the sendable ones.
+    /// The number of input rows with each outcome; `open` counts the sendable rows.
     pub tally: Tally,
-    /// Rows that the filter excludes: of all lists, and of each list.
+    /// The number of rows that the filter excludes, in total and for each list.
     pub filtered: u64,
     pub(crate) filtered_of: Vec<u64>,
     pub fingerprint: String,
@@ -78,17 +81,19 @@ pub(crate) struct Survey {
     /// The number of addresses from which invisible characters at an end were removed, and the
     /// first places.
     pub trimmed: (u64, Vec<String>),
-    /// Rows that cannot be rendered; they count as invalid.
+    /// The number of rows that cannot be rendered. They also count as invalid.
     pub unrendered: u64,
     /// The number of sendable addresses whose domain has no dot, and the first places.
     pub no_dot: (u64, Vec<String>),
-    /// The sendable people, for comparison with other runs.
+    /// A sketch of the sendable recipients, to compare them with other runs.
     pub people: Sketch,
-    /// Sendable rows with files of their own, and hashes of what these are.
+    /// The number of sendable rows with their own attachments, and a hash of each different set of
+    /// attachments.
     pub(crate) with_files: u64,
     files: HashSet<u64>,
     pub(super) empties: Empties,
-    /// The defects, by whether they concern the message, and by their text.
+    /// The number and the first places of each defect, by whether it is a rendering error, and by
+    /// its text.
     defects: BTreeMap<(bool, String), (u64, Vec<String>)>,
 }
 
@@ -145,7 +150,7 @@ impl Survey {
         }
     }
 
-    /// Counts an address that had invisible characters at an end.
+    /// Counts an address with invisible characters at its beginning or end.
     pub(crate) fn count_trimmed(&mut self, list: u32, line: u64) {
         self.trimmed.0 += 1;
         if self.trimmed.1.len() < PLACES {
@@ -172,8 +177,8 @@ impl Survey {
         format!("{}:{line}", self.lists.get(list as usize).map_or("?", String::as_str))
     }
 
-    /// The line about what files of rows cost where a request of a provider holds the same files
-    /// for all its recipients.
+    /// The note for a provider whose requests have the same attachments for all recipients. It says
+    /// how many requests the rows' own attachments need at least.
     pub(crate) fn requests_note(&self, provider: &str) -> Option<String> {
         let (rows, sets) = (self.with_files, self.files.len());
         (sets > 1).then(|| {
@@ -186,7 +191,7 @@ impl Survey {
         self.tally.total()
     }
 
-    /// Why rows cannot be mailed, by kind; rendering errors come last.
+    /// The reasons why rows cannot be mailed. Rendering errors come last.
     pub(crate) fn defects(&self) -> Vec<Defect> {
         let absent = [AddressError::Empty, AddressError::Nothing].map(|why| why.to_string());
         let defect = |((is_rendering, what), (count, places)): (
@@ -210,7 +215,7 @@ impl Survey {
         self.defects.iter().map(defect).collect()
     }
 
-    /// The refusal of a list whose encoding is only guessed and not confirmed by the operator.
+    /// Returns an error for a list whose encoding was guessed and not confirmed by the operator.
     pub(crate) fn judge_encoding(&self) -> Result<(), Error> {
         match self.guesses.first() {
             Some((list, guess)) => {
@@ -220,7 +225,7 @@ impl Survey {
         }
     }
 
-    /// The notes that explain who is mailed, shown even under `-q`.
+    /// The notes that explain which recipients are mailed. They are printed even with `-q`.
     pub(crate) fn decisive(&self) -> Vec<String> {
         let findings = self
             .findings
@@ -235,7 +240,8 @@ impl Survey {
             .collect()
     }
 
-    /// The notes about rows without an address that have one in another address column.
+    /// The notes about rows whose address cell is empty, but which have an address in another
+    /// address column.
     pub(crate) fn with_another(&self) -> Vec<String> {
         self.empties.with_another(&self.lists, &self.columns)
     }
@@ -249,28 +255,28 @@ impl Survey {
         self.lists.iter().enumerate().filter_map(list).collect()
     }
 
-    /// The note about addresses whose domain has no dot, if there are any.
+    /// The note about addresses whose domain has no dot; `None` if there are none.
     pub(crate) fn no_dot_note(&self) -> Option<String> {
         let (count, places) = &self.no_dot;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
         (*count > 0).then(|| format!("addresses whose domain has no dot, which only a local network delivers ({count}): {}{more}", places.join(", ")))
     }
 
-    /// The note about addresses that lost invisible characters at an end, if there are any.
+    /// The note about addresses whose invisible characters were removed; `None` if there are none.
     pub(crate) fn trimmed_note(&self) -> Option<String> {
         let (count, places) = &self.trimmed;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
         let addresses = if *count == 1 { "address" } else { "addresses" };
-        (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")))
+        (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were removed: {}{more}", places.join(", ")))
     }
 
-    /// The fix for a row that cannot be rendered, with the columns of all lists.
+    /// The hint for a row that cannot be rendered. It may suggest columns of all lists.
     fn fix(&self, what: &str) -> String {
         missing::fix(what, self.columns.iter().flatten().map(String::as_str))
     }
 
-    /// The refusal if rows cannot be rendered: the message or the list is at fault, not a few
-    /// addresses.
+    /// The error for rows that cannot be rendered. The list is refused, because the cause is the
+    /// message or the list rather than a few addresses.
     fn unrendered_refusal(&self, listed: Option<&str>) -> Error {
         let rows = self.unrendered;
         let defects = self.defects.iter().filter(|((is_rendering, _), _)| *is_rendering);
@@ -304,9 +310,9 @@ impl Survey {
         Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
-    /// The refusals that are known only after the last row: a wrong or truncated list. `listed`
-    /// names the file with the bad rows, if the command has written one; it is empty if that
-    /// failed.
+    /// Returns an error if the lists are wrong or truncated, which is known only after the last
+    /// row. `listed` is the file to which the command has written the bad rows; it is empty if
+    /// writing failed.
     pub(crate) fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
@@ -317,7 +323,7 @@ impl Survey {
                 self.rows()
             ))
             .about(Subject::List)
-            .hint("is a list truncated or the wrong one? if it is right, change --expect-count"));
+            .hint("check whether a list is truncated or the wrong one; if the lists are right, change --expect-count"));
         }
         if self.unrendered > 0 && !skip_unrendered {
             return Err(self.unrendered_refusal(listed).about(Subject::Template));
@@ -331,7 +337,7 @@ impl Survey {
                 self.rows()
             );
             return Err(Error::refused(what)
-                .hint("did the export lose them? if these people have none, raise --max-empty")
+                .hint("did the export lose the addresses? if these people have none, raise --max-empty")
                 .about(Subject::List));
         }
         // People without an address do not count as invalid addresses.
@@ -345,7 +351,8 @@ impl Survey {
                 .invalid_refusal((invalid, rows), max_invalid, &judged, listed)
                 .about(Subject::List));
         }
-        // Checked for each list, because one of several lists may be small compared to the others.
+        // Each list is checked separately, because a small list hardly changes the share of bad
+        // rows in all lists.
         if judged.broken.iter().any(|(faults, rows)| is_more(*faults, *rows, max_invalid)) {
             let ways =
                 judged.hint.unwrap_or_else(|| "leave the list out, or export it again".to_owned());
@@ -384,7 +391,8 @@ impl Survey {
     }
 }
 
-/// The note about a list that adds no recipient; `--where` excludes `filtered` rows of it.
+/// The note about a list that adds no recipient. `filtered` is the number of its rows that
+/// `--where` excludes.
 pub(crate) fn without_rows(list: &str, filtered: u64) -> String {
     match filtered {
         0 => format!("{list} has no rows, so that it adds no recipient"),
