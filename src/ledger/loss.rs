@@ -66,7 +66,7 @@ impl Loss {
             || "it contains no run".to_owned(),
             |newest| format!("the newest run that it knows is {newest}"),
         );
-        let what = if self.unknown.is_empty() { "what became of run" } else { "the run" };
+        let what = if self.unknown.is_empty() { "the latest changes of run" } else { "the run" };
         let more =
             if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
         format!(

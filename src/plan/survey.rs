@@ -311,8 +311,8 @@ impl Survey {
     }
 
     /// Returns an error if the lists are wrong or truncated, which is known only after the last
-    /// row. `listed` is the file to which the command has written the bad rows; it is empty if
-    /// writing failed.
+    /// row. `listed` names the files to which the bad rows were written; it is empty if none was
+    /// written, and `None` if the command cannot write them.
     pub(crate) fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect

@@ -1,6 +1,6 @@
-//! The only code that writes suppression files. Writers take turns with an advisory lock on the
-//! file. Readers need no lock, because an addition is a single write at the end, and a removal
-//! replaces the file atomically.
+//! The only code that writes suppression files. Writers take turns by an advisory lock on the file.
+//! Readers need no lock, because entries are added by a single write at the end of the file, and
+//! removed by replacing the file atomically.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -22,7 +22,7 @@ use crate::model::error::{Error, Result};
 use crate::model::outcome::Reason;
 use crate::model::shown::Shown;
 
-/// How long to wait for another writer.
+/// How long a writer waits for another writer.
 const TURN: Duration = Duration::from_secs(60);
 
 /// The result of [`remove`].
@@ -30,14 +30,15 @@ const TURN: Duration = Duration::from_secs(60);
 pub struct Removed {
     /// The number of records removed from the file.
     pub lines: u64,
-    /// Domain entries of the file that still suppress an address that was to be removed, each once.
+    /// Domain entries of the file that still suppress an address that was to be removed. Each is
+    /// listed once.
     pub domains: Vec<String>,
 }
 
-/// Appends entries to a suppression file, all of them or none, and syncs it to disk. The file is
-/// created, readable only by its owner, if it does not exist.
+/// Appends entries to a suppression file, all of them or none, and syncs the file to disk. A
+/// missing file is created, readable only by its owner.
 ///
-/// Values without a column in the file are omitted. If an omission would suppress less, a stricter
+/// A value is omitted if the file has no column for it. If this would suppress less, a stricter
 /// reason is written instead.
 pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     add(file, entries, false).map(drop)
@@ -60,7 +61,7 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     let length = locked.metadata().map_err(failed)?.len();
     let mut text = Vec::new();
     let tail = if may_be_there { torn_line(&locked, length).map_err(failed)? } else { Vec::new() };
-    // An incomplete line cannot be used to find the columns.
+    // The columns are read without the incomplete last line.
     let whole = length - tail.len() as u64;
     let is_torn_header = length > 0 && whole == 0 && HEADER.as_bytes().starts_with(&tail);
     let columns = if length == 0 || is_torn_header {
@@ -70,15 +71,15 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     } else {
         let records =
             Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
-        // If the first line is not a valid entry, the columns are unknown. Guessing them could
-        // write another invalid line.
+        // If the first line is not a valid entry, the columns are unknown, and a guess could write
+        // another invalid line.
         records
             .learn_columns()
             .map_err(|trouble| refused(file, trouble))?
             .unwrap_or_else(Columns::standard)
     };
-    // Omits entries that an earlier version accepted as addresses but this version does not. They
-    // would make the file invalid, and this version sends no mail to them.
+    // Omits entries that this version does not accept as addresses, although an earlier version
+    // did. They would make the file invalid, and this version never mails them.
     let mut lines: Vec<(String, Entry)> = entries
         .iter()
         .map(Entry::from)
@@ -90,8 +91,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     }
     let count = lines.len() as u64;
     if length > 0 && !is_torn_header && !ends_line(&locked, length).map_err(failed)? {
-        // Completes an incomplete line of an interrupted append. Any other last line without a line
-        // feed was written by another program, and only needs the line feed.
+        // If an interrupted append left an incomplete line, the rest of the line is written. Any
+        // other last line without a line feed is from another program and gets only the line feed.
         if let Some(torn) = lines
             .iter()
             .position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail))
@@ -104,11 +105,12 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
         text.extend(line.as_bytes());
         text.push(b'\n');
     }
-    // A single write, so that a reader never sees parts of two entries joined in one line.
+    // The text is written at once, so that a reader never sees an incomplete entry followed by
+    // another one.
     let written = (&locked).write_all(&text).and_then(|()| locked.sync_all());
     if let Err(why) = written {
-        // An incomplete line would make the next send fail, so the file is restored to its old
-        // length. If that fails too, the first error is reported.
+        // The next send would fail because of an incomplete line, so the file gets its old length
+        // back. If that fails too, the first error is reported.
         let _ = locked.set_len(length);
         return Err(failed(why));
     }
@@ -118,8 +120,8 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     Ok(count)
 }
 
-/// Removes from `lines` the entries that the first `length` bytes of the file already contain, as
-/// the same line or as an entry with the same reason.
+/// Removes the entries from `lines` that are already in the first `length` bytes of the file. An
+/// entry counts as present if the file has the same line, or the same address with the same reason.
 fn leave_out_present(
     file: &File,
     length: u64,
@@ -147,7 +149,7 @@ fn leave_out_present(
                 present.extend(by_entry.get(&(entry.entry.as_str(), entry.reason)))
             }
             Ok(Some(_)) => {}
-            // An invalid line is not one of these entries.
+            // The invalid line cannot be one of these entries.
             Err(Trouble::Line(..)) if !records.raw().is_empty() => {}
             Err(trouble) => return Err(trouble),
         }
@@ -164,8 +166,8 @@ fn ends_line(file: &File, length: u64) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// The last line of a file if it lacks a line feed. Empty if it has one, or if the line is longer
-/// than any line that this program writes.
+/// The last line of a file that does not end with a line feed. Empty if the file ends with one, or
+/// if the line is longer than any line that this program writes.
 fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     const LONGEST: u64 = 1 << 16;
     let mut end = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
@@ -178,7 +180,8 @@ fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Why entries cannot be appended to a suppression file; `None` if they can. Changes nothing.
+/// The reason why entries cannot be appended to a suppression file; `None` if they can. Changes
+/// nothing.
 pub(crate) fn unwritable(file: &Path) -> Option<String> {
     let tried = match files::refuse_endless(file)
         .and_then(|()| OpenOptions::new().append(true).open(file))
@@ -198,7 +201,7 @@ pub(crate) fn unwritable(file: &Path) -> Option<String> {
 /// with exit 2 if a text is not a valid entry.
 pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     let unwanted = Unwanted::new(entries)?;
-    // A symbolic link is kept; its target is replaced.
+    // If the path is a symbolic link, the link is kept and its target is replaced.
     let target = fs::canonicalize(file).map_err(|why| refused(file, why.into()))?;
     let (locked, _) = open_locked(&target, false)?;
     let failed = |why: io::Error| cannot_write(file, &why);
@@ -236,8 +239,8 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     out.flush().map_err(failed)?;
     drop(out);
     copy.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-    // Only root can change the owner. For other users the owner is already right, or it cannot be
-    // kept.
+    // Only root can change the owner. For any other user the copy already has the right owner, or
+    // cannot get it.
     let _ = fchown(copy.as_file(), Some(metadata.uid()), Some(metadata.gid()));
     copy.as_file().sync_all().map_err(failed)?;
     copy.persist(&target).map_err(|why| failed(why.error))?;
@@ -245,7 +248,7 @@ pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
     Ok(removed)
 }
 
-/// The entries to remove, in every form that the file may contain.
+/// The entries to remove, in every form in which the file may contain them.
 struct Unwanted {
     entries: HashSet<String>,
     hashes: HashSet<u128>,
@@ -283,15 +286,16 @@ impl Unwanted {
             || matches!(key_of(entry), (hash, Form::Hash) if self.hashes.contains(&hash))
     }
 
-    /// Whether this is the domain entry of an address to remove, and is itself kept.
+    /// Whether this is a domain entry that also suppresses an address to remove, but is not itself
+    /// to be removed.
     fn is_under(&self, entry: &str) -> bool {
         self.domains.contains(entry) && !self.entries.contains(entry)
     }
 }
 
-/// Opens a file for appending and waits for the lock. Returns whether the file was created. If the
-/// file was replaced while waiting, opens the new one, because a write to the old one would be
-/// lost.
+/// Opens a file for appending and waits for the lock. Returns the file and whether it was created.
+/// If the file was replaced during the wait, opens the new one, because a write to the old one
+/// would be lost.
 fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     let open = || -> io::Result<(File, bool)> {
         loop {
@@ -338,7 +342,7 @@ fn directory(path: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// A new file name is durable only after its directory has been synced.
+/// Syncs the file's directory. Without this, a new file may be missing after a power cut.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
@@ -373,7 +377,7 @@ mod tests {
         fs::read_to_string(file).expect("a file")
     }
 
-    /// A process killed during an append may have written any number of the bytes.
+    /// A killed process may have written any part of its append.
     #[test]
     fn wherever_an_append_was_broken_off_each_line_is_there_once_and_whole() {
         let entries = [
@@ -396,7 +400,7 @@ mod tests {
             let whole = fs::read(&file).expect("a file");
             append(&file, &later).expect("room");
             let wanted = text(&file);
-            // Tests only every third position, to save time. `nth` shifts the start, so that
+            // Only every third position is tested, to save time. `nth` shifts the start, so
             // consecutive files cover different positions.
             for end in (head.len() + nth % 3..=whole.len())
                 .step_by(3)

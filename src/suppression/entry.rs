@@ -1,4 +1,4 @@
-//! One suppression: the address it names, the reason, and the kind of mail it stops.
+//! One suppression: its address, its reason, and the kind of mail that it stops.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::model::outcome::{Kind, Reason};
 /// The kind of mail that an entry stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// The default of the reason: `unsubscribe` stops marketing, the other reasons stop all mail.
+    /// The default for the reason: `unsubscribe` stops marketing, the other reasons stop all mail.
     #[default]
     Own,
     /// Every kind of mail.
@@ -64,27 +64,27 @@ impl std::str::FromStr for Scope {
     }
 }
 
-/// One suppression with all columns of a file.
+/// One suppression, with the values of all columns of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Lowercased address, `@domain`, or `sha256:` and 64 hex digits.
     pub entry: String,
     /// One of `hard_bounce`, `complaint`, `unsubscribe`, `manual`.
     pub reason: Reason,
-    /// The kind of mail that it stops.
+    /// The kind of mail that the entry stops.
     pub scope: Scope,
     /// Where the entry came from, in the operator's words.
     pub source: String,
     /// When the entry was created.
     pub created_at: Option<Timestamp>,
-    /// From this time on the entry no longer suppresses.
+    /// The time at which the entry expires. From then on it suppresses nothing.
     pub expires_at: Option<Timestamp>,
     /// A comment.
     pub note: String,
 }
 
 impl Entry {
-    /// Whether the entry names `address` by address, hash, or domain.
+    /// Whether the entry suppresses `address`, by the address itself, its hash, or its domain.
     pub fn covers(&self, address: &Address) -> bool {
         let (hash, form) = key_of(&self.entry);
         match form {
@@ -94,12 +94,13 @@ impl Entry {
         }
     }
 
-    /// Whether the entry no longer suppresses at `now`.
+    /// Whether the entry has expired at `now` and suppresses nothing.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Converts to the form stored in the ledger. An entry without a date is dated `now`.
+    /// Converts the entry to the form stored in the ledger. An entry without a creation date gets
+    /// the date `now`.
     pub fn into_ledger(self, now: Timestamp) -> LedgerSuppression {
         LedgerSuppression {
             entry: self.entry,
@@ -114,8 +115,8 @@ impl Entry {
 }
 
 impl From<&LedgerSuppression> for Entry {
-    /// An unknown scope counts as `all`, and an invalid entry is compared as a lowercased address.
-    /// In doubt, the entry suppresses more.
+    /// An unknown scope is converted to `all`, and an invalid entry is treated as a lowercased
+    /// address. Both suppress more rather than less.
     fn from(kept: &LedgerSuppression) -> Self {
         Self {
             entry: parse_entry(&kept.entry)
@@ -131,15 +132,15 @@ impl From<&LedgerSuppression> for Entry {
     }
 }
 
-/// The intended address of an entry that an earlier version accepted with an invisible character
-/// inside. `None` for a bounce, which concerned the exact text.
+/// The address without the invisible character that an earlier version accepted inside it. `None`
+/// for a bounce, because it concerned the exact text.
 fn without_unseen(kept: &LedgerSuppression) -> Option<String> {
     let is_meant = kept.reason != Reason::HardBounce;
     is_meant.then(|| parse_entry(&address::without_unseen(&kept.entry)).ok()).flatten()
 }
 
-/// Normalizes `ann@Example.com`, `@domain` or `sha256:HEX` for storing and comparing. The error
-/// does not contain the text.
+/// Normalizes an entry such as `ann@Example.com`, `@domain` or `sha256:HEX`. The error message does
+/// not contain the entry.
 pub fn parse_entry(text: &str) -> Result<String, String> {
     let text = address::trim(text);
     if let Some((scheme, digits)) = text.split_once(':')
@@ -168,8 +169,8 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
     Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
 }
 
-/// A suspicious property of a valid entry. It is often a mistake that leaves the intended address
-/// unsuppressed.
+/// A suspicious property of a valid entry, often caused by a mistake. The intended address may not
+/// be suppressed.
 pub(crate) fn odd_note(entry: &str) -> Option<Note> {
     if let Some(domain) = entry.strip_prefix('@') {
         return (!domain.contains('.')).then_some(Note::NoDot);
@@ -184,8 +185,8 @@ pub(crate) fn odd_note(entry: &str) -> Option<Note> {
 const RANKED: [Reason; 4] =
     [Reason::Manual, Reason::Unsubscribe, Reason::HardBounce, Reason::Complaint];
 
-/// The rank of a reason among several for the same address, strongest first: complaint, hard
-/// bounce, unsubscribe, manual.
+/// The rank of a reason. Of several reasons for an address, the highest rank counts: complaint,
+/// hard bounce, unsubscribe, manual.
 pub(super) fn rank_of(reason: Reason) -> u8 {
     match reason {
         Reason::Complaint => 3,
@@ -218,8 +219,8 @@ pub(super) enum Form {
     Hash,
 }
 
-/// The 128-bit key of a normalized entry. No address begins with `@`, so domains and addresses
-/// share one key space. A SHA-256 is as random as the hash used for the others.
+/// The 128-bit key of a normalized entry. Addresses never begin with `@`, so the keys of domains
+/// and addresses never coincide. The key of a `sha256:` entry is a part of its hash.
 pub(super) fn key_of(entry: &str) -> (u128, Form) {
     if let Some(first_half) = entry.strip_prefix("sha256:").and_then(|digits| digits.get(..32)) {
         return (u128::from_str_radix(first_half, 16).unwrap_or_default(), Form::Hash);
@@ -227,8 +228,8 @@ pub(super) fn key_of(entry: &str) -> (u128, Form) {
     (xxh3_128(entry.as_bytes()), if entry.starts_with('@') { Form::Domain } else { Form::Address })
 }
 
-/// The keys of all `sha256:` entries that may name this lowercased address. Earlier versions hashed
-/// other spellings of it. Each spelling may also have been hashed with a Unicode domain.
+/// The keys of all `sha256:` entries that may stand for this lowercased address. Earlier versions
+/// hashed other spellings of it, and each spelling may have been hashed with a Unicode domain.
 pub(super) fn sha256_keys(folded: &str) -> impl Iterator<Item = u128> {
     let spellings = std::iter::once(folded.to_owned()).chain(address::older_spellings(folded));
     spellings.flat_map(|spelling| {

@@ -1,5 +1,5 @@
-//! Exchanges suppressions with operators and other tools: lists the files, imports exports of a
-//! provider or CRM, and exports to standard formats.
+//! Exchanges suppressions with operators and other tools: lists the entries of files, imports
+//! exports of a provider or CRM, and exports to standard formats.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -22,20 +22,20 @@ use crate::ledger::LedgerSuppression;
 use crate::model::error::Result;
 use crate::model::outcome::Reason;
 
-/// One entry and its place in a file.
+/// One entry, with the file and line that contain it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The file, as it was named.
+    /// The path of the file, as it was given.
     pub file: PathBuf,
-    /// The line where its record begins, from 1.
+    /// The line on which the entry begins, counted from 1.
     pub line: u64,
-    /// The entry, expired or not.
+    /// The entry, which may have expired.
     pub entry: Entry,
 }
 
 /// Returns every entry of these files in order, including expired ones. Memory use does not grow
-/// with the files. A file that cannot be read, or an invalid line, is an error with exit 4; the
-/// rest of that file is skipped.
+/// with the files. An unreadable file or an invalid line gives an error with exit 4, and the rest
+/// of that file is skipped.
 pub fn list(files: &[PathBuf]) -> List {
     List { files: VecDeque::from(files.to_vec()), open: None }
 }
@@ -84,19 +84,19 @@ impl Iterator for List {
     }
 }
 
-/// How [`import`] reads a list of suppressions.
+/// The settings with which [`import`] reads a list of suppressions.
 #[derive(Clone, Debug)]
 pub(crate) struct Import<'a> {
-    /// The input's name in messages.
+    /// The name of the input in messages.
     pub name: &'a str,
-    /// The column that contains the addresses. If `None`, it is guessed, provided that only one
-    /// column fits.
+    /// The column that contains the addresses. If it is `None`, [`import`] looks for the only
+    /// column with a known name.
     pub column: Option<&'a str>,
-    /// The reason for rows without one. If `None`, `manual`.
+    /// The reason for rows that have none; `None` stands for `manual`.
     pub reason: Option<Reason>,
-    /// The source for rows without one.
+    /// The source for rows that have none.
     pub source: &'a str,
-    /// The date for rows without one.
+    /// The date for rows that have none.
     pub now: Timestamp,
     /// The encoding and the delimiter, if known.
     pub reading: ReadOptions,
@@ -106,7 +106,7 @@ pub(crate) struct Import<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
     pub entries: Vec<LedgerSuppression>,
-    /// What was skipped or repaired while reading.
+    /// What the reader skipped or repaired.
     pub findings: Vec<Finding>,
 }
 
@@ -116,11 +116,11 @@ const REASON_NAMES: [&str; 4] = ["reason", "type", "suppressionreason", "status"
 const CREATED_NAMES: [&str; 7] =
     ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
 
-/// Reads a CSV of suppressions, in mailbatch's own format or another one. Looks for a column of
-/// addresses, and for columns of reasons and dates under their usual names. Without a header, the
-/// first field of each line is the address.
+/// Imports a CSV of suppressions, in mailbatch's own format or another one. Finds the columns of
+/// addresses, reasons and dates by their usual names. Without a header, the first field of each
+/// line is the address.
 ///
-/// All or nothing: an invalid row is an error with exit 4.
+/// If one row is invalid, nothing is imported, and the error has exit 4.
 pub(crate) fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
@@ -190,15 +190,15 @@ impl Layout {
                 };
                 return Ok((layout, false));
             }
-            // A list without a header whose first address is invalid. The error is about that
-            // address.
+            // This is a list without a header whose first address is invalid, so the error concerns
+            // the address.
             (None, []) if first.first().is_some_and(|field| field.contains('@')) => {
                 let what = parse_entry(first[0]).err().unwrap_or_default();
                 return Err((what, "correct the row, or remove it"));
             }
             (None, []) => {
                 return Err((
-                    "no column can be meant for the addresses: none has a known name".to_owned(),
+                    "no column has a known name for addresses".to_owned(),
                     "name the column of addresses with --column, or call it email in the header",
                 ));
             }
@@ -258,13 +258,14 @@ impl Layout {
     }
 }
 
-/// A column name without case, spaces and punctuation, so that `E-mail Address` and `email_address`
-/// are equal.
+/// Removes case, spaces and punctuation from a column name, so that `E-mail Address` and
+/// `email_address` are equal.
 pub(super) fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The reason that a word in some provider's export stands for.
+/// Converts a reason in the words of other services' exports to the reason of an entry; `None` for
+/// an unknown word.
 fn foreign_reason(word: &str) -> Option<Reason> {
     parse_reason(word).or_else(|| match plain_name(word).as_str() {
         "bounce" | "bounced" | "hardbounce" | "hard" | "permanent" | "permanentbounce"
@@ -278,7 +279,7 @@ fn foreign_reason(word: &str) -> Option<Reason> {
     })
 }
 
-/// Parses a time in the formats used by exports: RFC 3339, a date, a date and a time (as UTC), or
+/// Parses a time in the formats that exports use: RFC 3339, a date, a date and a time (as UTC), or
 /// seconds since 1970.
 pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     if text.len() >= 9 && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -291,7 +292,7 @@ pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     local.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
 }
 
-/// The format that [`export`] writes.
+/// The output format of [`export`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExportFormat {
     /// A suppression file with a header.
@@ -313,7 +314,7 @@ impl std::str::FromStr for ExportFormat {
     }
 }
 
-/// Writes all columns of the entries and returns how many there were. Its CSV output is a valid
+/// Writes all columns of the entries, and returns the number of entries. The CSV output is a valid
 /// suppression file.
 pub fn export(
     entries: impl IntoIterator<Item = Entry>,

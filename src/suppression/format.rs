@@ -12,7 +12,7 @@ use super::plain::{hash_plain_address, is_plain_time, plain_reason, plain_scope}
 use crate::input::{is_email_heading, is_marked, unwrapped};
 use crate::model::outcome::Reason;
 
-/// The columns of a file without a header, and the header of a file that this program creates.
+/// The columns and their names in the header. A file without a header has the same columns.
 const STANDARD: [(&str, Column); 7] = [
     ("email", Column::Email),
     ("reason", Column::Reason),
@@ -35,11 +35,12 @@ pub(super) enum Column {
     CreatedAt,
     ExpiresAt,
     Note,
-    /// An unknown column, which is ignored.
+    /// A column with an unknown name. Its values are ignored.
     Other,
 }
 
-/// Why a line is invalid, and how to fix it. Contains no text of the line.
+/// Why a line is invalid, and how to fix it. Contains no text from the line, because it may be an
+/// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) what: String,
@@ -52,18 +53,18 @@ impl Problem {
     }
 }
 
-/// Why a record cannot be split into fields.
+/// The reasons why a record cannot be split into fields.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unsplit {
-    /// Its last field opens a quote and does not close it. The record may continue on the next
+    /// The last field opens a quote and does not close it. The record may continue on the next
     /// line.
     Open,
-    /// A quote that spans lines is closed in the middle of a field. Probably it ended at the
-    /// opening quote of the next line.
+    /// A quote that spans several lines is closed in the middle of a field. The closing quote is
+    /// probably the opening quote of the next line's field.
     Astray,
 }
 
-/// An entry as the fast path reads it.
+/// An entry as read by the fast path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plain {
     pub(super) hash: u128,
@@ -90,11 +91,11 @@ impl Columns {
         Self { is_named: true, ..Self::standard() }
     }
 
-    /// The columns named by a file's first record; `None` if that is not a header.
+    /// Returns the columns that a file's first record names; `None` if the record is not a header.
     pub(super) fn from_header(fields: &[Cow<'_, str>]) -> Result<Option<Self>, Problem> {
         let has_email = fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email"));
-        // A header may use another name for the email column, as lists do. A record with an address
-        // is an entry, even if its note contains that name.
+        // A header may use another name for the email column, as in recipient lists. A record with
+        // an address is an entry, even if its note contains such a name.
         let is_entry = fields
             .iter()
             .any(|field| field.contains('@') || field.trim_start().starts_with("sha256:"));
@@ -121,8 +122,8 @@ impl Columns {
         Ok(Some(Self { kinds, is_named: true }))
     }
 
-    /// Whether a record repeats the header, as in files that were joined. A header with other
-    /// columns is an error.
+    /// Whether a record repeats the header, as in files that were joined. Returns an error if the
+    /// record is a header with other columns.
     pub(super) fn is_repeated(&self, fields: &[Cow<'_, str>]) -> Result<bool, Problem> {
         let email = self.field(Column::Email, fields);
         let is_entry = email.contains('@') || email.contains(':');
@@ -150,11 +151,11 @@ impl Columns {
         self.kinds.contains(&kind)
     }
 
-    /// Reads a line without quotes, spaces or unusual dates. Returns `None` for any other line;
-    /// [`Columns::entry`] then decides about it.
+    /// Fast path for a line without quotes, spaces or unusual dates. Returns `None` for any other
+    /// line, which [`Columns::entry`] must then parse.
     #[inline(always)]
     pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
-        // A mark that comments a line out, or a dash that may be one.
+        // The line may be commented out by a mark or a dash.
         if matches!(line.first(), Some(b'#' | b'*' | b'!' | b'/' | b'-')) {
             return None;
         }
@@ -192,7 +193,8 @@ impl Columns {
         None
     }
 
-    /// The raw text of the first field with this column; empty if there is none.
+    /// The raw text of the first field that belongs to this column; empty if the record has no such
+    /// field.
     pub(super) fn field<'a>(&self, kind: Column, fields: &'a [Cow<'_, str>]) -> &'a str {
         self.kinds
             .iter()
@@ -252,8 +254,9 @@ impl Columns {
         }))
     }
 
-    /// One entry as a line with these columns, without the line feed. Values without a column are
-    /// omitted. If an omission would suppress less, a stricter reason is written instead.
+    /// Formats an entry as a line with these columns, without the line feed. A value is omitted if
+    /// there is no column for it. If this would suppress less, a stricter reason is written
+    /// instead.
     pub(super) fn line(&self, entry: &Entry) -> String {
         let is_bare = entry.reason == Reason::Manual
             && entry.scope == Scope::Own
@@ -289,8 +292,8 @@ impl Columns {
     }
 }
 
-/// Whether a field is a name of the email column. `mail` is excluded, because it may also be the
-/// rest of a truncated address.
+/// Whether a field is a name of the email column. `mail` is excluded, because it may be the rest of
+/// a truncated address.
 fn is_heading(field: &str) -> bool {
     is_email_heading(field) && !field.trim().eq_ignore_ascii_case("mail")
 }
@@ -308,9 +311,9 @@ fn entry_hint(email: &str) -> &'static str {
     }
 }
 
-/// Splits a record into its fields. A quote opens a quoted field only if no character other than
-/// blanks precedes it. If text follows the closing quote, the field is kept with its quotes, so
-/// that `"a b"@example.com` is an address with a quoted local part.
+/// Splits a record into its fields. A quote opens a quoted field only at the beginning of a field,
+/// after optional blanks. If text follows the closing quote, the field keeps its quotes, so that
+/// `"a b"@example.com` is an address with a quoted local part.
 pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let bytes = record.as_bytes();
     let mut fields = Vec::with_capacity(STANDARD.len());
@@ -347,7 +350,7 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     }
 }
 
-/// The number of leading blanks.
+/// The number of blanks at the beginning.
 fn blanks(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
@@ -362,16 +365,16 @@ fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// A field as it is written: quoted if necessary, with line breaks and NUL replaced by spaces,
-/// because one entry is one line.
+/// Formats a field for the file: adds quotes if necessary, and replaces line breaks and NUL by
+/// spaces, because each entry is one line.
 pub(super) fn quote(field: &str) -> Cow<'_, str> {
     let field = if field.contains(['\r', '\n', '\0']) {
         Cow::Owned(field.replace(['\r', '\n', '\0'], " "))
     } else {
         Cow::Borrowed(field)
     };
-    // Without quotes, a leading # would make the line a comment, and another mark would make it
-    // invalid.
+    // Without quotes, a leading # would turn the line into a comment, and another mark would make
+    // the line invalid.
     if field.contains(['"', ',']) || is_marked(&field) {
         Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
     } else {
@@ -379,14 +382,14 @@ pub(super) fn quote(field: &str) -> Cow<'_, str> {
     }
 }
 
-/// Which end of the day a date without a time means.
+/// Whether a date without a time means the start or the end of the day.
 #[derive(Clone, Copy)]
 pub(super) enum Day {
     Start,
     End,
 }
 
-/// How to fix a time.
+/// The hint for an invalid time.
 pub(super) const TIME_HINT: &str = "write 2026-11-21, 2026-11-21T08:00:00Z, or leave it empty";
 
 /// Parses an RFC 3339 time, or a date in UTC.

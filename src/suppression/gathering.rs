@@ -1,5 +1,5 @@
-//! Converts a suppression file into keys for the index. A large file is read in parts, one thread
-//! each, into a single allocation.
+//! Reads a suppression file and converts its entries into keys for the index. A large file is read
+//! in several parts by one thread each, into a single allocation.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,21 +16,22 @@ use super::records::{Noted, Position, Record, Records, Tail, Trouble};
 use crate::input::{Foreign, foreign};
 use crate::model::outcome::Kind;
 
-/// Files of at least this size are read in parts.
+/// Files of at least this size, in bytes, are read in parts.
 const LARGE: u64 = 16 << 20;
-/// The maximum number of parts. More threads would only wait for memory.
+/// The maximum number of parts. More threads would only wait for memory access.
 const MOST_PARTS: usize = 4;
 /// How many bytes are read to estimate a file's number of lines, or to find the end of a line.
 const SAMPLE: usize = 1 << 16;
 
-/// Which entries are in force.
+/// Decides which entries are in force: those that stop mail of `kind` and have not expired at
+/// `now`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     pub(super) kind: Kind,
     pub(super) now: Timestamp,
 }
 
-/// Which additional lookups an address needs.
+/// The additional lookups that screening an address needs, by its domain and by its hash.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Forms {
     pub(super) domains: bool,
@@ -38,7 +39,7 @@ pub(super) struct Forms {
 }
 
 impl Rule {
-    /// Hash and rank of a record that is in force.
+    /// Returns the hash and the rank of a record; `None` if the record is not in force.
     #[inline(always)]
     pub(super) fn apply(self, record: &Record, forms: &mut Forms) -> Option<(u128, u8)> {
         match record {
@@ -48,7 +49,7 @@ impl Rule {
         }
     }
 
-    /// Hash and rank of an entry that is in force.
+    /// Returns the hash and the rank of an entry; `None` if the entry is not in force.
     pub(super) fn apply_entry(self, entry: &Entry, forms: &mut Forms) -> Option<(u128, u8)> {
         if entry.has_expired(self.now) || !entry.scope.stops(entry.reason, self.kind) {
             return None;
@@ -60,13 +61,13 @@ impl Rule {
     }
 }
 
-/// Packed keys that are collected for the index.
+/// The packed keys that are collected for the index.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) rule: Rule,
     pub(super) keys: Vec<u128>,
     pub(super) forms: Forms,
-    /// Notes about the file that was read last.
+    /// Notes about the file that was last read.
     pub(super) noted: Noted,
 }
 
@@ -75,7 +76,8 @@ impl Gathered {
         Self { rule, keys: Vec::new(), forms: Forms::default(), noted: Noted::default() }
     }
 
-    /// Reads a regular file of this length. Returns the position after its last complete line.
+    /// Reads a regular file of this length. Returns the position at the end of its last complete
+    /// line.
     pub(super) fn read_file(&mut self, file: &File, length: u64) -> Result<Position, Trouble> {
         let mut first = [0; 512];
         let n = file.read_at(&mut first, 0)?;
@@ -87,13 +89,14 @@ impl Gathered {
         {
             return Ok(position);
         }
-        // Reserved memory pages cost nothing until they are written. Growing by doubling would copy
-        // the keys.
+        // The reservation uses no memory until keys are written. Growing the vector by doubling
+        // would copy the keys.
         self.keys.reserve_exact(guess_lines(file, length));
         self.read(Range::from(file, 0))
     }
 
-    /// Reads a file of unknown length to its end.
+    /// Reads a file of unknown length to its end. Returns the position at the end of its last
+    /// complete line.
     pub(super) fn read(&mut self, reader: impl Read) -> Result<Position, Trouble> {
         let mut records = Records::new(reader, Position::default(), Tail::Take);
         while let Some(record) = records.next()? {
@@ -108,7 +111,7 @@ impl Gathered {
 
     /// Reads a file with several threads. Returns `None` and changes nothing if a record has
     /// several lines, because a part may begin inside it. Also returns `None` on an error, because
-    /// only reading from the start gives the line number.
+    /// a part does not know the line numbers.
     fn read_in_parts(&mut self, file: &File, length: u64) -> Option<Position> {
         let count = thread::available_parallelism().map_or(1, usize::from).min(MOST_PARTS) as u64;
         if count < 2 {
@@ -136,7 +139,7 @@ impl Gathered {
         let before = self.keys.len();
         let room: usize = rooms.iter().sum();
         if before == 0 {
-            // Zeroed memory is not touched until it is used.
+            // The system provides zeroed pages only when they are written.
             self.keys = vec![0; room];
         } else {
             self.keys.resize(before + room, 0);
@@ -184,7 +187,8 @@ impl Gathered {
 /// The result of one thread.
 struct Part {
     filled: usize,
-    /// The keys that did not fit, because the estimate was too low.
+    /// Keys that did not fit into the part's share of the allocation, because the number of lines
+    /// was estimated too low.
     spilled: Vec<u128>,
     forms: Forms,
     position: Position,
@@ -218,7 +222,7 @@ impl Part {
     }
 }
 
-/// A part of a file, read without moving the file's own cursor.
+/// A part of a file, read by position, so that the file's own cursor does not move.
 pub(super) struct Range<'a> {
     file: &'a File,
     at: u64,
@@ -241,14 +245,15 @@ impl Read for Range<'_> {
     }
 }
 
-/// The first offset at or after `near` where a line begins, if there is one close by.
+/// The first offset at or after `near` where a line begins; `None` if there is none close by.
 fn line_start(file: &File, near: u64) -> Option<u64> {
     let mut sample = vec![0; SAMPLE];
     let n = file.read_at(&mut sample, near).ok()?;
     memchr(b'\n', &sample[..n]).map(|i| near + i as u64 + 1)
 }
 
-/// Estimates the number of lines of a file of this length from its beginning, slightly too high.
+/// Estimates the number of lines of a file from its beginning and its length. The result tends to
+/// be slightly too high.
 fn guess_lines(file: &File, length: u64) -> usize {
     let mut sample = vec![0; SAMPLE];
     let n = file.read_at(&mut sample, 0).unwrap_or(0);

@@ -1,19 +1,19 @@
-//! The index of loaded entries, 16 bytes each: sorted hashes whose two lowest bits contain the
-//! reason's rank. The highest bits select a bucket.
+//! The index of loaded entries: sorted hashes of 16 bytes, whose two lowest bits contain the rank
+//! of the reason. The highest bits select a bucket.
 //!
 //! The standard library sorts ten million keys in 0.38 s on two threads, in place. A custom radix
 //! sort took 0.27 s and the same processor time. The crates `radsort`, `glidesort` and `rdst` took
 //! 0.8 to 1.0 s on one thread, the first two with 80 to 160 MB in addition to the keys.
 //!
-//! Two different addresses have the same 126 bits in one of 10^25 runs of a million recipients
-//! against ten million entries.
+//! If a run compares a million recipients with ten million entries, the probability that two
+//! different addresses have the same 126 bits is 10^-25.
 
 use std::thread;
 
 /// The bits of a key that contain the rank.
 const RANK: u128 = 3;
 
-/// With at least this many keys, starting a second thread pays off.
+/// The minimum number of keys for which a second thread makes sorting faster.
 const WORTH_A_THREAD: usize = 1 << 17;
 
 /// Packs a hash and a rank into one key.
@@ -21,7 +21,7 @@ pub(super) fn packed(hash: u128, rank: u8) -> u128 {
     (hash & !RANK) | u128::from(rank)
 }
 
-/// The part of a hash that is compared.
+/// The bits of a hash that are compared.
 pub(super) fn masked(hash: u128) -> u128 {
     hash & !RANK
 }
@@ -30,19 +30,19 @@ pub(super) fn masked(hash: u128) -> u128 {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     keys: Vec<u128>,
-    /// Where the keys of each bucket begin, followed by the total number of keys.
+    /// The index of each bucket's first key, followed by the total number of keys.
     starts: Vec<u32>,
     shift: u32,
 }
 
 impl Index {
-    /// Sorts packed keys. Of equal hashes, the one with the highest rank is kept. The number of
-    /// keys must fit into 32 bits.
+    /// Creates the index from packed keys. Of equal hashes, the one with the highest rank is kept.
+    /// The number of keys must fit into 32 bits.
     pub(super) fn new(mut keys: Vec<u128>) -> Self {
         sort(&mut keys);
         keys.dedup_by(|next, kept| {
             let is_same = masked(*next) == masked(*kept);
-            // The keys are sorted, so the later one has the higher rank.
+            // Of equal hashes, the later key has the higher rank, because the keys are sorted.
             if is_same {
                 *kept = *next;
             }
@@ -52,7 +52,7 @@ impl Index {
         let shift = 128 - bits;
         let mut starts = Vec::with_capacity((1 << bits) + 1);
         for (place, key) in (0_u32..).zip(&keys) {
-            // An empty bucket begins where the next one does.
+            // An empty bucket begins where the next bucket begins.
             while starts.len() <= bucket(*key, shift) {
                 starts.push(place);
             }
@@ -68,7 +68,7 @@ impl Index {
         if more.is_empty() {
             return self;
         }
-        // The smaller part is copied into the larger one, which grows by no more than needed.
+        // The shorter list is added to the longer one, which then grows by no more than needed.
         let (mut keys, fewer) =
             if self.keys.len() < more.len() { (more, self.keys) } else { (self.keys, more) };
         keys.reserve_exact(fewer.len());
@@ -77,7 +77,7 @@ impl Index {
         Self::new(keys)
     }
 
-    /// The rank of the entry with this hash.
+    /// The rank of the entry with this hash; `None` if the index has no such entry.
     pub(super) fn get(&self, hash: u128) -> Option<u8> {
         let bucket = bucket(hash, self.shift);
         let (from, to) = (*self.starts.get(bucket)?, *self.starts.get(bucket + 1)?);
@@ -108,7 +108,7 @@ fn sort(keys: &mut [u128]) {
 
 /// The bucket of a key.
 fn bucket(key: u128, shift: u32) -> usize {
-    // A shift by the whole width means that there is a single bucket.
+    // A shift by the whole width returns `None`, which means that there is a single bucket.
     key.checked_shr(shift).unwrap_or(0) as usize
 }
 

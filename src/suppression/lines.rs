@@ -1,15 +1,15 @@
-//! Reads a file line by line through a buffer, at disk speed.
+//! Reads a file line by line through a buffer, as fast as the disk delivers it.
 
 use std::io::{self, Read};
 
 use memchr::memchr;
 
-/// Small enough to stay in the processor's cache until it has been parsed.
+/// The size of the buffer. A block stays in the processor's cache until its lines have been parsed.
 const BLOCK: usize = 1 << 17;
-/// A longer line means that the file is not a suppression file.
+/// The maximum length of a line. A file with a longer line is not a suppression file.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// The place of a line in the buffer, without its line feed.
+/// The position of a line in the buffer, without its line feed.
 #[derive(Clone, Copy)]
 pub(super) struct Line {
     start: usize,
@@ -22,7 +22,7 @@ pub(super) enum LineError {
     TooLong,
 }
 
-/// The physical lines of a file.
+/// Reads the lines of a file, without regard to quotes.
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Continues after the first `passed` bytes and `number` lines of a file.
+    /// Creates a reader that continues after the first `passed` bytes and `number` lines of a file.
     pub(super) fn new(reader: R, passed: u64, number: u64) -> Self {
         Self { reader, buffer: Vec::new(), start: 0, end: 0, is_over: false, passed, number }
     }
@@ -82,7 +82,7 @@ impl<R: Read> Lines<R> {
         self.number += 1;
     }
 
-    /// Moves the remaining bytes to the front of the buffer, and reads more after them.
+    /// Moves the remaining bytes to the front of the buffer, then reads more bytes after them.
     fn fill(&mut self) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;

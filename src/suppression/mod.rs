@@ -1,11 +1,11 @@
-//! The suppressed addresses: the suppression files, the suppressions learned by the ledger, and the
-//! index that screens recipients.
+//! Suppressed addresses: the suppression files, the suppressions that the ledger has learned, and
+//! the index that screens recipients.
 //!
 //! Rules of this module: An invalid line in a file stops the send, because it may name a suppressed
 //! recipient. During a run, entries are only added. Messages name a file and a line, never an
 //! address.
 //!
-//! The modules: `entry` is one entry as a value. `format` defines the columns and quoting of a file.
+//! The modules: `entry` defines one entry. `format` defines the columns and quoting of a file.
 //! `lines` and `records` read a file, and `gathering` reads it into the index. `index` answers
 //! lookups. `watched` detects changes in a file. `screening` combines files and ledger. `edit` is
 //! the only code that writes suppression files. `exchange` imports and exports. `preset` reads the

@@ -1,5 +1,5 @@
-//! Fast checks of the fields of a suppression file, directly in the read buffer. `None` means that
-//! the slower, complete check must decide.
+//! Fast checks of simple fields in a suppression file, directly in the read buffer. They return
+//! `None` for a field that the complete check must examine.
 
 use memchr::memchr;
 use xxhash_rust::xxh3::xxh3_128;
@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::entry::Scope;
 use crate::model::outcome::Reason;
 
-/// The reason for a word that this program writes.
+/// The reason for one of the words that this program writes; `None` for another word.
 #[inline]
 pub(super) fn plain_reason(field: &[u8]) -> Option<Reason> {
     match field {
@@ -19,7 +19,7 @@ pub(super) fn plain_reason(field: &[u8]) -> Option<Reason> {
     }
 }
 
-/// The scope for a word that this program writes.
+/// The scope for one of the words that this program writes; `None` for another word.
 #[inline]
 pub(super) fn plain_scope(field: &[u8]) -> Option<Scope> {
     match field {
@@ -30,8 +30,8 @@ pub(super) fn plain_scope(field: &[u8]) -> Option<Scope> {
     }
 }
 
-/// Whether the field is empty or a time that is valid without a calendar: `2026-11-21T08:00:00Z` on
-/// one of the first 28 days.
+/// Whether the field is empty or a time like `2026-11-21T08:00:00Z` on one of the first 28 days of
+/// a month, which every month has.
 #[inline]
 pub(super) fn is_plain_time(field: &[u8]) -> bool {
     if field.is_empty() {
@@ -75,15 +75,15 @@ pub(super) fn is_plain_time(field: &[u8]) -> bool {
         && two(s1, s2) < 60
 }
 
-/// The longest address on the fast path. The buffer has this width, so that the compiler can use
-/// whole registers.
+/// The longest address that the fast path accepts. The buffer has this width, so that the compiler
+/// can use whole registers.
 const LONGEST: usize = 128;
 const LANE: usize = 32;
 
 /// The hash of a simple address; `None` for any other text. A simple address consists of letters,
 /// digits, `.`, `-`, `_`, one `@` and, before the `@`, `+`. The characters `.`, `-` and `@` are
-/// neither adjacent nor at either end, which leaves `xn--` to the complete check. The domain is
-/// short and ends with a letter.
+/// neither adjacent nor at either end, so `xn--` needs the complete check. The domain is short and
+/// ends with a letter.
 #[inline]
 pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
     let n = field.len();
@@ -124,8 +124,8 @@ pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
         && (1..=63).contains(&domain.len())
         && folded[n - 1].is_ascii_lowercase()
         && memchr(b'+', domain).is_none()
-        // A domain without a dot, or with a single letter after it, may be truncated. The complete
-        // check decides.
+        // A domain without a dot, or with a single letter after the dot, may be truncated, so the
+        // complete check must examine it.
         && memchr(b'.', domain).is_some()
         && folded[n - 2] != b'.';
     is_sound.then(|| xxh3_128(&folded[..n]))

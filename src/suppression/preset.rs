@@ -51,14 +51,14 @@ impl Preset {
 #[derive(Debug, Default)]
 pub(crate) struct Exported {
     pub entries: Vec<LedgerSuppression>,
-    /// Rows that concern only some mail, or that suppress no address.
+    /// The number of rows that concern only some mail, or that do not suppress an address.
     pub left_out: u64,
-    /// What was skipped or repaired while reading.
+    /// What the reader skipped or repaired.
     pub findings: Vec<Finding>,
 }
 
-/// Reads an export. All or nothing: an invalid row is an error with exit 4. `name` is the input's
-/// name in messages. `reading` is the encoding and the delimiter, if known.
+/// Reads an export. If one row is invalid, nothing is imported, and the error has exit 4. `name` is
+/// the name of the input in messages. `reading` contains the encoding and the delimiter, if known.
 pub(crate) fn import_preset(
     reader: impl Read + Send + 'static,
     name: &str,
@@ -82,7 +82,7 @@ pub(crate) fn import_preset(
         };
         let entry = parse_entry(columns.email(row))
             .map_err(|what| (what, "correct the row, or remove it"))?;
-        // Other services list addresses only, neither domains nor hashes.
+        // Exports of other services contain addresses only, so a domain or hash entry is an error.
         if entry.starts_with('@') || entry.starts_with("sha256:") {
             return Err(("row contains no address".to_owned(), "correct the row, or remove it"));
         }
@@ -111,16 +111,16 @@ pub(crate) fn import_preset(
     Ok(found)
 }
 
-/// The columns of an export, by their normalized names.
+/// The positions of an export's columns, by normalized name.
 struct Columns {
     names: Vec<String>,
     email: usize,
 }
 
 impl Columns {
-    /// Finds the columns, and whether this first row is a header. In HubSpot and Mailchimp users
-    /// can create columns, so unknown ones are ignored. For other services an unknown column means
-    /// that the file comes from elsewhere.
+    /// Finds the columns, and whether the first row is a header. Users of HubSpot and Mailchimp can
+    /// create columns, so unknown columns are ignored. For other services, an unknown column shows
+    /// that another program wrote the file.
     fn of(preset: Preset, first: &[&str]) -> Result<(Self, bool), Flaw> {
         let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
         if preset == Preset::Ses
@@ -199,7 +199,7 @@ impl Columns {
         values.find(|value| !value.is_empty()).copied().unwrap_or_default()
     }
 
-    /// Whether one of these columns contains yes or a reason.
+    /// Whether one of these columns contains "yes" or a reason.
     fn says_yes(&self, row: &[&str], names: &[&str]) -> bool {
         names.iter().any(|name| {
             !matches!(
@@ -209,7 +209,8 @@ impl Columns {
         })
     }
 
-    /// Why the row's address is suppressed; `None` if it is not, or only for some mail.
+    /// The reason why the row's address is suppressed. `None` if the address is not suppressed, or
+    /// only for some mail.
     fn reason(&self, preset: Preset, row: &[&str]) -> Result<Option<Reason>, Flaw> {
         let has = |name: &str| self.names.iter().any(|known| known == name);
         Ok(match preset {
@@ -237,14 +238,15 @@ impl Columns {
             Preset::Mailchimp if !self.text(row, &["cleantime"]).is_empty() => {
                 Some(Reason::HardBounce)
             }
-            // Every recipient in this file unsubscribed, so its rows need not say so.
+            // Every recipient in this file has unsubscribed, even if the row does not contain a
+            // reason.
             Preset::Mailchimp if has("unsubtime") => Some(Reason::Unsubscribe),
             Preset::Mailchimp => Some(Reason::HardBounce),
             Preset::SendGrid if has("ip") => Some(Reason::Complaint),
             Preset::SendGrid if has("status") => {
                 let status = self.text(row, &["status"]);
-                // A block is temporary, and a bounce for policy reasons does not suppress an
-                // address.
+                // A block is temporary, and a bounce for policy reasons concerns the sender, so
+                // neither suppresses the address.
                 (!status.starts_with('4') && !status.starts_with("5.7"))
                     .then_some(Reason::HardBounce)
             }
@@ -288,7 +290,7 @@ impl Columns {
     }
 }
 
-/// HubSpot's columns that concern all mail.
+/// The columns of HubSpot that concern all mail to an address.
 const HUBSPOT: [&str; 7] = [
     "portalbounce",
     "portalunsubscribe",

@@ -1,6 +1,8 @@
-//! Reads a suppression file record by record, at disk speed. A simple line is checked directly in
-//! the read buffer; any other line is parsed completely. Remembers the end of the last complete
-//! line, so that reading can continue when the file grows.
+//! Reads a suppression file record by record, as fast as the disk delivers it. A simple line is
+//! checked directly in the read buffer; any other line is parsed completely.
+//!
+//! The reader remembers the end of the last complete line, so that reading can continue when the
+//! file grows.
 
 use std::io::{self, Read};
 
@@ -12,10 +14,10 @@ use super::lines::{Line, LineError, Lines};
 use crate::input::{is_marked, separator};
 use crate::model::address::{Note, has_unseen_ends};
 
-/// A note with more lines means that a quote was not closed.
+/// The maximum number of lines in a record. A longer record means that a quote was not closed.
 const MOST_LINES: usize = 100;
 
-/// Why a file cannot be read to its end.
+/// The reasons why a file cannot be read to its end.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Io(io::Error),
@@ -29,25 +31,25 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// What to do with a last line that has no line feed.
+/// How to treat a last line without a line feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Treat it as complete.
+    /// Read the line like a complete one.
     Take,
-    /// Skip it: another process may still be writing it.
+    /// Skip the line, because another process may still be writing it.
     Leave,
 }
 
-/// The position up to which a file has been read: after the last record with a line feed.
+/// How far a file has been read: up to the end of the last record with a line feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) offset: u64,
     pub(super) lines: u64,
-    /// The columns, after a complete first record has defined them.
+    /// The columns, once the first complete record has been read.
     pub(super) columns: Option<Columns>,
 }
 
-/// The number of entries, and the lines of the first ones.
+/// How many entries have a property, and the lines of the first ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     pub(crate) count: u64,
@@ -74,17 +76,17 @@ impl Places {
 /// Notes about suspicious entries of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// Entries from whose beginning or end invisible characters were removed.
+    /// Entries whose beginning or end had invisible characters, which were removed.
     pub(crate) unseen_ends: Places,
-    /// Entries that are valid but often a mistake: truncated, or with a special character at an
-    /// end.
+    /// Entries that are valid but may be a mistake: truncated, or with a special character at the
+    /// beginning or end.
     pub(crate) odd: Places,
     /// Whether the file has neither a header nor an entry.
     pub(crate) is_blank: bool,
 }
 
 impl Noted {
-    /// Adds the notes about a part of the file that begins after `before` lines.
+    /// Adds the notes about a part of the file. `before` is the number of lines before this part.
     pub(super) fn extend(&mut self, part: &Self, before: u64) {
         self.unseen_ends.extend(&part.unseen_ends, before);
         self.odd.extend(&part.odd, before);
@@ -95,10 +97,10 @@ impl Noted {
     }
 }
 
-/// One entry.
+/// An entry, as read by the fast path or completely.
 #[derive(Debug)]
 pub(super) enum Record {
-    /// An entry of which only the key is known.
+    /// An entry whose text was not kept, only its key.
     Plain(Plain),
     Entry(Box<Entry>),
 }
@@ -126,7 +128,7 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    /// Continues reading at `position`, where `reader` is placed.
+    /// Continues reading at `position`. `reader` must already be at this position.
     pub(super) fn new(reader: R, position: Position, tail: Tail) -> Self {
         let lines = Lines::new(reader, position.offset, position.lines);
         Self {
@@ -143,12 +145,12 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Whether a header or an entry has been read.
+    /// Whether the reader has found a header or an entry.
     pub(super) fn has_columns(&self) -> bool {
         self.columns.is_some()
     }
 
-    /// The notes about entries so far.
+    /// The notes about the entries that were read so far.
     pub(super) fn noted(&self) -> &Noted {
         &self.noted
     }
@@ -159,7 +161,7 @@ impl<R: Read> Records<R> {
         self
     }
 
-    /// The end of the last complete line.
+    /// The position at the end of the last complete line.
     pub(super) fn position(&self) -> &Position {
         &self.position
     }
@@ -179,22 +181,22 @@ impl<R: Read> Records<R> {
         self.first_line
     }
 
-    /// The bytes that the last call of `careful` read, including the line feed if there was one.
-    /// Empty after a line that is too long.
+    /// The bytes read by the last call of `careful`, including a line feed. Empty after a line that
+    /// was too long.
     pub(super) fn raw(&self) -> &[u8] {
         &self.record
     }
 
-    /// Reads the first record and returns the columns; `None` if the file has none.
+    /// Reads the first record and returns the columns; `None` if the file has no record.
     pub(super) fn learn_columns(mut self) -> Result<Option<Columns>, Trouble> {
         while self.columns.is_none() && self.careful()?.is_some() {}
         Ok(self.columns)
     }
 
-    /// The next entry, or `None` at the end.
+    /// Returns the next entry, or `None` at the end.
     ///
-    /// Inlined with all functions that a simple line passes through, so that its hash stays in
-    /// registers. Writing the hash to memory in two halves and reading it as a whole would stall
+    /// Inlined with all functions that a simple line passes through, so that the line's hash stays
+    /// in registers. Writing the hash to memory in two halves and reading it as a whole would stall
     /// the processor at every line.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Record>, Trouble> {
@@ -225,8 +227,8 @@ impl<R: Read> Records<R> {
         self.judge(line)
     }
 
-    /// The next record, comment or blank line. Keeps its bytes for [`Records::raw`]. The caller may
-    /// continue after an invalid line.
+    /// Reads the next record, comment or blank line, and keeps its bytes for [`Records::raw`]. The
+    /// caller may continue after an invalid line.
     pub(super) fn careful(&mut self) -> Result<Option<Step>, Trouble> {
         self.record.clear();
         match self.lines.next().map_err(|why| self.at_next_line(why))? {
@@ -307,7 +309,7 @@ impl<R: Read> Records<R> {
         step.map(Some).map_err(|problem| Trouble::Line(self.first_line, problem))
     }
 
-    /// Whether a line inside quotes would be an entry on its own.
+    /// Whether a line inside a quoted field could be an entry by itself.
     fn is_entry(&self, line: &str) -> bool {
         let is_of = |field: &str| {
             let field = field.trim().trim_matches('"');
@@ -326,10 +328,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Parses the collected record, and the columns if it is the first one.
+    /// Parses the collected record. If it is the first record, also determines the columns.
     fn read(&self) -> Result<Found, Flaw> {
         let mut bytes = without_return(self.record.strip_suffix(b"\n").unwrap_or(&self.record));
-        // A byte order mark occurs at the beginning of a file, and where files were joined.
+        // A byte order mark is at the beginning of a file, and also inside a file that was joined
+        // from several.
         while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
             bytes = rest;
         }
@@ -349,7 +352,8 @@ impl<R: Read> Records<R> {
             )
             .into());
         }
-        // Some systems ended files with Ctrl-Z, which remains where such files were joined.
+        // Some systems end files with Ctrl-Z, which may also be inside a file that was joined from
+        // several.
         let text = text.trim_start_matches(CTRL_Z);
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(Found::of(Step::Nothing, None));
@@ -361,7 +365,7 @@ impl<R: Read> Records<R> {
         if is_marked(text) {
             let hint = "delete the line, or only the mark to keep the entry; put quotes around an address that really begins with this character";
             return Err(Problem::new(
-                "line is struck out by a mark before it; only # begins a comment",
+                "line begins with a mark that may comment it out; only # begins a comment",
                 hint,
             )
             .into());
@@ -432,11 +436,11 @@ impl From<Problem> for Flaw {
 
 const CTRL_Z: char = '\u{1a}';
 
-/// How to fix a file whose lines do not end with a line feed.
+/// The hint for a file whose lines do not end with a line feed.
 const RETURN_HINT: &str =
     "end each line with a line feed (LF), or import the file with `mailbatch suppress import FILE`";
 
-/// How to fix a file that is not UTF-8 text.
+/// The hint for a file that is not UTF-8 text.
 const TEXT_HINT: &str =
     "save the file as UTF-8 text, or import it with `mailbatch suppress import FILE`";
 

@@ -1,4 +1,4 @@
-//! Reads the rows of a foreign CSV file: all of them, or an error that names the line.
+//! Reads all rows of another program's CSV file, or returns an error that names the invalid line.
 
 use std::io::Read;
 
@@ -11,12 +11,12 @@ use crate::model::recipient::Fields;
 /// What is wrong with a row, and how to fix it.
 pub(super) type Flaw = (String, &'static str);
 
-/// Calls `take` for every non-empty row, starting with the header if there is one. Fields are
-/// trimmed. For a header, `take` returns the column of the addresses; for an entry, it returns
-/// `None`.
+/// Calls `take` for every non-empty row, including the header. Fields are trimmed. For a header,
+/// `take` returns the column of the addresses; for an entry, it returns `None`.
 ///
-/// A row that cannot be read, or that `take` refuses, is an error with exit 4. `name` is the
-/// input's name in messages. Returns findings, such as rows that are commented out.
+/// If a row cannot be read, or if `take` returns an error, the result is an error with exit 4.
+/// `name` is the name of the input in messages. Returns findings, such as rows that are commented
+/// out.
 pub(super) fn each(
     reader: impl Read + Send + 'static,
     name: &str,
@@ -59,7 +59,7 @@ pub(super) fn each(
             return Err(refuse(row.line, flaw));
         }
         // A row with too many cells, or one that may be commented out, still suppresses its address
-        // if that can be read.
+        // if the address is valid.
         take(&fields).map_err(|flaw| refuse(row.line, flaw))?;
     }
     Ok(list.findings())

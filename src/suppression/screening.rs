@@ -1,4 +1,5 @@
-//! Combines suppression files and ledger to decide whether an address may be mailed.
+//! Decides whether an address may be mailed, from the suppression files and the suppressions in the
+//! ledger.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,17 +20,17 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Kind, Reason};
 
-/// Why an address is suppressed. Contains no part of the address.
+/// Why an address is suppressed. Does not contain the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// The strongest reason: complaint, hard bounce, unsubscribe, manual.
+    /// The strongest of the reasons. The order is complaint, hard bounce, unsubscribe, manual.
     pub reason: Reason,
-    /// How the address is listed: `listed`, `listed by its hash`, `domain listed`.
+    /// How the address is suppressed: `listed`, `listed by its hash`, `domain listed`.
     pub detail: String,
 }
 
-/// All suppressed addresses for one kind of mail. Threads can share it. Entries are added and never
-/// removed.
+/// All suppressed addresses for one kind of mail. Several threads can share the value. Entries are
+/// only added, never removed.
 pub struct Suppressions {
     rule: Rule,
     loaded: Index,
@@ -37,7 +38,7 @@ pub struct Suppressions {
     has_domains: AtomicBool,
     has_hashes: AtomicBool,
     watched: Mutex<Vec<Watched>>,
-    /// The number of the ledger's latest suppression that has been added.
+    /// The number of the latest suppression that was added from the ledger.
     learned_up_to: AtomicI64,
     noted: Vec<(PathBuf, Noted)>,
     held: Vec<(PathBuf, u64)>,
@@ -54,10 +55,10 @@ impl fmt::Debug for Suppressions {
 }
 
 impl Suppressions {
-    /// Reads the files and adds the ledger's numbered entries. Entries that have expired at `now`,
-    /// or that do not stop mail of `kind`, are skipped. An entry in force at `now` stays in force.
+    /// Reads the files and adds the ledger's numbered suppressions. Skips entries that have expired
+    /// at `now` or do not stop mail of `kind`. An entry that is in force at `now` stays in force.
     ///
-    /// A missing file or an invalid line is an error with exit 4.
+    /// A missing file or an invalid line gives an error with exit 4.
     pub fn load(
         files: &[PathBuf],
         ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>,
@@ -81,7 +82,8 @@ impl Suppressions {
         };
         u32::try_from(keys.len()).map_err(|_| too_many())?;
         let in_files = Index::new(keys);
-        // Most of the ledger's entries are also in the files.
+        // Most suppressions of the ledger are in the files too. Only new ones, and those with a
+        // stronger reason, are added.
         let mut more = Vec::new();
         let mut learned_up_to = 0;
         for kept in ledger {
@@ -108,7 +110,7 @@ impl Suppressions {
         })
     }
 
-    /// How many entries in force each file contained when it was loaded.
+    /// The number of entries in force that each file contained when it was loaded.
     pub(crate) fn held(&self) -> &[(PathBuf, u64)] {
         &self.held
     }
@@ -118,7 +120,7 @@ impl Suppressions {
         &self.noted
     }
 
-    /// Why this address is suppressed; `None` if it is not.
+    /// Why this address is suppressed; `None` if the address is not suppressed.
     pub fn screen(&self, address: &Address) -> Option<Hit> {
         self.screen_folded(address, &address.folded())
     }
@@ -139,14 +141,15 @@ impl Suppressions {
         } else {
             None
         };
-        // The domain of an address is already lowercase ASCII, like that of a domain entry.
+        // Addresses and domain entries have the domain in lowercase ASCII, so they can be compared
+        // directly.
         let at_domain = &address.as_str()[address.local().len()..];
         let by_domain = if self.has_domains.load(Ordering::Acquire) {
             rank(xxh3_128(at_domain.as_bytes()))
         } else {
             None
         };
-        // Of equal ranks, `max_by_key` takes the last one. An entry for the address thus takes
+        // Of equal ranks, `max_by_key` returns the last, so an entry for the address takes
         // precedence over an entry for the domain.
         let all =
             [(by_domain, "domain listed"), (by_hash, "listed by its hash"), (by_address, "listed")];
@@ -157,18 +160,19 @@ impl Suppressions {
         Some(Hit { reason: reason_of(rank), detail: detail.to_owned() })
     }
 
-    /// Reads the changed parts of the files and adds new entries. Returns whether there were any.
-    /// An incomplete last line is skipped until it is complete, or until one call has found it
-    /// unchanged.
+    /// Reads the changed parts of the files and adds new entries. Returns whether entries were
+    /// added. Skips an incomplete last line until it is complete, or until a later call finds the
+    /// line unchanged.
     ///
-    /// A file that cannot be read, or an invalid line, is an error with exit 5.
+    /// An unreadable file or an invalid line gives an error with exit 5.
     pub fn refresh(&self) -> Result<bool> {
         let mut forms = Forms::default();
         let mut fresh = Vec::new();
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = watched.iter_mut().try_for_each(|file| {
             file.refresh(&mut |record| {
-                // A replaced file is read completely, although nearly all of its entries are known.
+                // A replaced file is read completely, although nearly all of its entries are
+                // already in the index.
                 fresh.extend(
                     self.rule
                         .apply(&record, &mut forms)
@@ -176,18 +180,18 @@ impl Suppressions {
                 );
             })
         });
-        // Entries read before an error are kept, because they may name a recipient that is about to
-        // be mailed.
+        // Entries that were read before an error are added, because they may name a recipient that
+        // is about to be mailed.
         let is_new = self.take(fresh, forms);
         outcome.map(|()| is_new)
     }
 
-    /// The number of the ledger's latest suppression that has been added.
+    /// The number of the latest suppression that was added from the ledger.
     pub fn learned_up_to(&self) -> i64 {
         self.learned_up_to.load(Ordering::Acquire)
     }
 
-    /// Adds suppressions that any process has stored in the ledger since.
+    /// Adds a page of suppressions that processes have stored in the ledger.
     pub fn learn(&self, page: &[(i64, LedgerSuppression)]) {
         page.iter().for_each(|(_, kept)| self.add(kept));
         if let Some((number, _)) = page.last() {
@@ -195,7 +199,7 @@ impl Suppressions {
         }
     }
 
-    /// Adds one entry learned during the run.
+    /// Adds one entry that was learned during the run.
     pub fn add(&self, entry: &LedgerSuppression) {
         let mut forms = Forms::default();
         let fresh = self.rule.apply_entry(&Entry::from(entry), &mut forms);
@@ -215,7 +219,7 @@ impl Suppressions {
     }
 
     fn additions(&self) -> RwLockReadGuard<'_, HashMap<u128, u8>> {
-        // A poisoned lock is ignored, because no holder leaves the map partly changed.
+        // A poisoned lock can be used, because no thread leaves the map partly changed.
         self.added.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,5 +1,5 @@
-//! One suppression file and its state when it was last read. Detects changes, and reads only the
-//! new lines of a file that has grown.
+//! Watches one suppression file: remembers its state at the last read, detects changes, and reads
+//! only the new lines if the file has grown.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -15,8 +15,8 @@ use crate::model::error::Error;
 use crate::model::exit::Exit;
 use crate::model::shown::Shown;
 
-/// How many bytes before the last read position must be unchanged for a file to count as merely
-/// grown.
+/// The number of bytes before the last read position that are compared. If they are unchanged, the
+/// file has only grown.
 const SEAM: u64 = 4_096;
 
 /// File attributes that show whether a file has changed.
@@ -47,15 +47,15 @@ pub(super) struct Watched {
     path: PathBuf,
     stamp: Stamp,
     position: Position,
-    /// A hash of the bytes just before the position.
+    /// A hash of the bytes just before the last read position.
     seam: u128,
-    /// Whether there is a last line without a line feed that was not read yet.
+    /// Whether the file ended with a line without a line feed, which was skipped.
     has_open_tail: bool,
 }
 
 impl Watched {
-    /// Reads a whole file. A file that is not a regular file, such as a pipe, is read once and not
-    /// watched.
+    /// Reads a whole file. Something other than a regular file, such as a pipe, is read once and
+    /// not watched, so the result is `None`.
     pub(super) fn load(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Error> {
         Self::load_into(path, gathered).map_err(|trouble| refused(path, trouble))
     }
@@ -78,7 +78,8 @@ impl Watched {
         }))
     }
 
-    /// Reads the new lines since the last call, or the whole file if it was changed otherwise.
+    /// Reads the lines that were added since the last call. If the file was changed in another way,
+    /// reads all of it.
     pub(super) fn refresh(&mut self, emit: &mut impl FnMut(Record)) -> Result<(), Error> {
         self.read_news(emit).map_err(|trouble| match trouble {
             Trouble::Io(why) => {
@@ -124,7 +125,7 @@ impl Watched {
     }
 }
 
-/// The error of `send` and `check` for a file that cannot be read or is invalid.
+/// The error of `send` and `check` for a suppression file that is unreadable or invalid.
 pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
     let path = path.shown();
     match trouble {
@@ -136,7 +137,7 @@ pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
         ),
         Trouble::Io(why) => {
             Error::refused(format!("suppression file {path} cannot be read: {why}"))
-                .hint("name a readable file")
+                .hint("correct the path, or make the file readable for this user")
         }
         Trouble::Line(line, problem) => {
             Error::refused(format!("{path}:{line}: {}", problem.what)).hint(problem.hint)

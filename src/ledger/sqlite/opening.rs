@@ -161,7 +161,7 @@ fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
         io::ErrorKind::InvalidInput => LedgerError::Denied {
             ledger: state_dir.shown(),
             why: e.to_string(),
-            mend: "restore the file that mailbatch wrote there, or move the new one away: no data is lost as long as ledger.db is intact".to_owned(),
+            mend: "restore the file that mailbatch wrote at this path, or move the new file away; no data is lost as long as ledger.db is intact".to_owned(),
         },
         _ => io_error(&state_dir.shown(), &e),
     })

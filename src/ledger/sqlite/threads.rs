@@ -66,7 +66,7 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
             (Some(Err(own)), _) => Err(own),
             (_, Some(lost)) => Err(lost.clone()),
             (Some(Ok(value)), None) => Ok(value),
-            (None, None) => Err(LedgerError::Gone("a request was not run".into())),
+            (None, None) => Err(LedgerError::Gone("a request was not executed".into())),
         };
         // The caller may have stopped waiting for the answer.
         let _ = self.reply.send(answer);
@@ -160,7 +160,7 @@ impl Worker {
         work: impl Fn(&Connection) -> Result<T> + Send + 'static,
         is_preliminary: bool,
     ) -> LedgerResult<T> {
-        let gone = || LedgerError::Gone("its thread has ended".into());
+        let gone = || LedgerError::Gone("the thread of the ledger has ended".into());
         let (reply, answer) = oneshot::channel();
         let task: Box<dyn Work> =
             Box::new(Task { work, result: None, reply, path: self.path.clone(), is_preliminary });
