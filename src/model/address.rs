@@ -1,10 +1,12 @@
-//! E-mail addresses: their validity, their form on the wire, and when two of them are the same
-//! person.
+//! E-mail addresses: whether they are valid, how they are written on the wire, and when two of them
+//! belong to the same person.
 //!
-//! The syntax is RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for non-ASCII
-//! local parts, and RFC 5890 for international domains, which are converted to ASCII at once.
+//! The syntax is that of RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for
+//! non-ASCII local parts, and RFC 5890 for international domains, which are converted to ASCII at
+//! once.
+//!
 //! `reading` parses addresses, `domain` and `characters` apply the rules of Unicode and IDNA2008,
-//! `scripts` finds look-alikes, and `spellings` computes keys.
+//! `scripts` finds look-alike letters, and `spellings` computes keys.
 
 mod characters;
 mod domain;
@@ -24,13 +26,13 @@ pub use domain::domain_to_ascii;
 pub use spellings::key_of;
 pub(crate) use spellings::{older_spellings, with_unicode_domain};
 
-/// The most bytes of a local part (RFC 5321 section 4.5.3.1.1).
+/// The maximum number of bytes in a local part (RFC 5321 section 4.5.3.1.1).
 const LONGEST_LOCAL: usize = 64;
-/// The most bytes of an address (section 4.5.3.1.3: a path of 256, two of which are the angle
-/// brackets).
+/// The maximum number of bytes in an address (RFC 5321 section 4.5.3.1.3: a path of 256 bytes, two
+/// of which are angle brackets).
 const LONGEST: usize = 254;
 
-/// An address in its form on the wire. The local part is as typed, but in NFC and without
+/// An address as it is sent to a server. The local part is as typed, but in NFC and without
 /// unnecessary quotes; the domain is in lowercase ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
@@ -38,15 +40,16 @@ pub struct Address {
     at: u16,
 }
 
-/// When two addresses count as one person.
+/// When two addresses count as the same recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dedupe {
-    /// Case-insensitively: `Ann@x.org` and `ann@X.org` are one person. The default.
+    /// The addresses are equal without case: `Ann@x.org` and `ann@X.org` are one recipient. This is
+    /// the default.
     #[default]
     Ci,
-    /// The local part must be equal; the domain is compared case-insensitively.
+    /// The local parts are equal, and the domains are equal without case.
     Exact,
-    /// Every row is a separate recipient.
+    /// Never: every row is a separate recipient.
     Off,
 }
 
@@ -72,8 +75,8 @@ impl fmt::Display for Dedupe {
     }
 }
 
-/// Why a text is not a valid address. The messages never repeat the address, except for one invalid
-/// character.
+/// Why a text is not a valid address. The messages do not repeat the address, only a single invalid
+/// character of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("address is empty")]
@@ -141,8 +144,8 @@ impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(c) = *self;
         write!(f, "U+{:04X}", u32::from(c))?;
-        // A mark or an invisible character cannot be shown alone, and a right-to-left letter would
-        // reverse the line.
+        // A mark or an invisible character cannot be shown without other characters, and a
+        // right-to-left letter would reverse the line.
         let is_shown = !characters::is_unseen(c)
             && !characters::is_mark(c)
             && !matches!(c, '\u{590}'..='\u{8ff}' | '\u{e000}'..='\u{f8ff}');
@@ -150,39 +153,39 @@ impl fmt::Display for Named {
     }
 }
 
-/// A property of a valid address that is often a mistake. `check` lists it; the address is never
-/// refused.
+/// A property of a valid address that is often a mistake. `check` lists such addresses, but does
+/// not refuse them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// `postmaster`, `abuse`, `info` and the like (RFC 2142): seldom the address of a single
-    /// subscriber.
+    /// The local part is a role name such as `postmaster`, `abuse` or `info` (RFC 2142), which is
+    /// seldom the address of a single subscriber.
     Role,
     /// The domain has no dot.
     NoDot,
     /// The local part is in quotes.
     QuotedLocalPart,
-    /// The local part begins or ends with a sign, often left over from a formula, a list or a
-    /// quotation.
+    /// The local part begins or ends with a special character, often left over from a formula, a
+    /// list or a quotation.
     SignAtEnd,
-    /// The local part contains an emoji or another non-ASCII sign.
+    /// The local part contains an emoji or another non-ASCII symbol.
     Symbol,
     /// A word mixes Latin letters with another script, or a word in another script looks like a
-    /// Latin one.
+    /// Latin word.
     LookAlike,
-    /// The local part contains a sign that few mailboxes have, such as those of old mail routes or
-    /// code.
+    /// The local part contains a special character that few mailboxes have. It may come from an old
+    /// mail route or from program code.
     OddSign,
-    /// The domain has an underscore, which is not allowed in host names.
+    /// The domain contains an underscore, which is not allowed in host names.
     Underscore,
-    /// The domain ends in a label of a single letter, which no public domain does: it may be cut
-    /// off.
+    /// The domain ends in a label of a single letter. No public domain ends so, and the address may
+    /// be truncated.
     OneLetter,
     /// The domain ends in `.invalid`, which people append to disable an address.
     Invalid,
 }
 
 impl Note {
-    /// A short text for a table.
+    /// A short description for a table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Role => "role address",
@@ -200,16 +203,15 @@ impl Note {
 }
 
 impl Address {
-    /// Parses one bare address. Spaces and invisible characters at its ends are removed; anything
-    /// else that is not part of an address is an error. Different spellings of one mailbox give the
-    /// same address.
+    /// Parses one address without a display name. Removes spaces and invisible characters at the
+    /// beginning and end. Returns the same address for all spellings of one mailbox.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let (text, at) = reading::read(text)?;
         Ok(Self { text: text.into_boxed_str(), at })
     }
 
-    /// Reads an address stored in an earlier plan, keeping the stored spelling even if it is
-    /// written differently today. Returns an error if the address is no longer valid.
+    /// Parses an address of an earlier plan. Keeps the stored spelling even if this version would
+    /// write the address differently. Returns an error if the address is no longer valid.
     pub(crate) fn as_planned(text: &str) -> Result<Self, AddressError> {
         let read = Self::parse(text)?;
         let is_one_word = !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -219,17 +221,17 @@ impl Address {
         })
     }
 
-    /// The address in its form on the wire.
+    /// The address as it is sent to a server.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The same as an owned string.
+    /// Like `as_str`, but returns an owned string.
     pub fn into_string(self) -> String {
         self.text.into()
     }
 
-    /// The part before the `@`, in its normal form.
+    /// The part before the `@`, in NFC and without unnecessary quotes.
     pub fn local(&self) -> &str {
         &self.text[..usize::from(self.at)]
     }
@@ -239,13 +241,13 @@ impl Address {
         &self.text[usize::from(self.at) + 1..]
     }
 
-    /// The whole address in lowercase. Suppressions and, by default, duplicates are compared in
-    /// this form.
+    /// The whole address in lowercase. Suppressions are compared in this form, and so are
+    /// duplicates by default.
     pub fn folded(&self) -> String {
         spellings::fold(&self.text)
     }
 
-    /// The text by which a recipient without an id column is known under `dedupe`.
+    /// The key of a recipient without an id column, under the rule `dedupe`.
     pub fn key(&self, dedupe: Dedupe) -> String {
         match dedupe {
             Dedupe::Ci | Dedupe::Off => self.folded(),

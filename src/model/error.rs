@@ -1,11 +1,11 @@
-//! The error that ends a command: a message, a hint and an exit code.
+//! The error that ends a command. It has a message, a hint and an exit code.
 
 use std::fmt;
 
 use crate::model::exit::Exit;
 use crate::model::shown::{bounded_lines, visible_lines};
 
-/// The part of a send that an error is about.
+/// The input of a send that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     List,
@@ -45,21 +45,22 @@ impl Error {
         Self::new(Exit::REFUSED, message)
     }
 
-    /// Adds a hint on how to fix the error.
+    /// Adds a hint that says how to fix the error.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Sets the subject of the error, unless it has one: the first caller knows best.
+    /// Sets the subject of the error. An existing subject stays, because it was set closer to the
+    /// cause.
     #[must_use]
     pub fn about(mut self, subject: Subject) -> Self {
         self.subject = self.subject.or(Some(subject));
         self
     }
 
-    /// The part of the send that the error is about, if known.
+    /// The input that the error is about, if known.
     pub fn subject(&self) -> Option<Subject> {
         self.subject
     }

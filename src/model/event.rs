@@ -1,5 +1,5 @@
-//! Events about a message after it was submitted, in one form for all sources, and their
-//! consequences for the recipient.
+//! Events about a message after its submission. They have the same form for all sources. This file
+//! also decides what an event means for the recipient.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ pub(crate) use rule::SoftBounces;
 
 use crate::model::outcome::{Reason, words};
 
-/// The version of [`Event`] in output and input.
+/// The version of the JSON form of [`Event`].
 pub(crate) const VERSION: u32 = 1;
 
-/// How much of a raw payload is kept. If it is longer, the beginning is kept, because a bounce
-/// report comes before the returned message.
+/// The maximum number of bytes of a raw payload to keep. The beginning is kept, because in a bounce
+/// message the report comes before the returned message.
 pub const RAW_LIMIT: usize = 256 * 1024;
 
 words! {
@@ -40,8 +40,8 @@ words! {
 }
 
 impl EventKind {
-    /// Whether the event proves that the provider accepted the message. `rejected` does not:
-    /// Mailgun uses the word for messages that it never accepted, others for messages that they
+    /// Whether the event proves that the provider accepted the message. `rejected` proves nothing:
+    /// Mailgun uses it for messages that it never accepted, other providers for messages that they
     /// accepted and dropped.
     pub const fn proves_taken(self) -> bool {
         match self {
@@ -60,17 +60,17 @@ impl EventKind {
 }
 
 words! {
-    /// Whether a bounce means that the address is unusable.
+    /// Whether a bounced message shows that the address cannot be used.
     Bounce {
-        /// The mailbox or its domain does not exist: no message to it will ever arrive.
+        /// The mailbox or its domain does not exist, so no message to the address will ever arrive.
         Hard = "hard",
-        /// Any other reason: another message, or the same one later, may arrive.
+        /// Any other reason. Another message, or the same one later, may arrive.
         Soft = "soft",
     }
 }
 
 words! {
-    /// The reason for an event, as a word for programs.
+    /// The reason for an event, in words that programs can compare.
     Class {
         /// No user has this address (RFC 3463 X.1.1, X.1.6, X.1.10).
         MailboxGone = "mailbox_gone",
@@ -91,10 +91,10 @@ words! {
         Policy = "policy",
         /// Too many messages in a short time.
         Rate = "rate",
-        /// Delivery failed on the way: no answer, a loop, a name that could not be resolved
-        /// (X.4.z).
+        /// Delivery failed on the way to the receiving system: no answer, a loop, or an unresolved
+        /// name (X.4.z).
         Routing = "routing",
-        /// The retry period of the sending system is over (X.4.7).
+        /// The sending system stopped retrying, because its retry period ended (X.4.7).
         Expired = "expired",
         /// The receiving system is at fault (X.3.z).
         System = "system",
@@ -120,27 +120,27 @@ words! {
         Dsn = "dsn",
         /// A report of a feedback loop (RFC 5965).
         Arf = "arf",
-        /// A provider's verified request to mailbatch's listener, or a click on an unsubscribe
-        /// button.
+        /// A verified request that a provider sent to mailbatch's listener, or a click on an
+        /// unsubscribe button.
         Webhook = "webhook",
         /// A provider's event log, polled by mailbatch.
         Poll = "poll",
         /// A file that an operator exported from a provider.
         Export = "export",
-        /// Reported by the provider in its reply.
+        /// The provider's reply to the submission.
         Reply = "reply",
     }
 }
 
 impl Source {
-    /// Whether only the provider or the operator can create such events. Mail can be written by any
-    /// sender.
+    /// Whether only the provider or the operator can create events of this source. Mail can be
+    /// written by any sender.
     pub fn is_authenticated(self) -> bool {
         !matches!(self, Self::Dsn | Self::Arf)
     }
 }
 
-/// The recipient of an event, if the source names mailbatch's own run and recipient.
+/// The run and the recipient of an event, as mailbatch gave them to the provider with the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correlation {
     /// The run.
@@ -149,14 +149,14 @@ pub struct Correlation {
     pub key: String,
 }
 
-/// An event after submission, in the same form for every source.
+/// An event after submission. It has the same form for every source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// [`VERSION`].
+    /// The format version, [`VERSION`].
     pub v: u32,
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// For `bounced` only.
+    /// Whether the bounce is hard or soft. `None` if the event is not a bounce.
     pub bounce: Option<Bounce>,
     /// The reason; `None` if nothing went wrong.
     pub class: Option<Class>,
@@ -164,9 +164,9 @@ pub struct Event {
     pub code: String,
     /// The status code of RFC 3463, for example `5.1.1`; empty if there is none.
     pub status: String,
-    /// The source's text about the event.
+    /// The text in which the source describes the event.
     pub reason: String,
-    /// When it happened; when it was read, if the source does not say.
+    /// When the event happened. If the source does not say this, when the event was read.
     pub at: Timestamp,
     /// The name of the provider in the configuration; empty for mail.
     pub provider: String,
@@ -175,7 +175,7 @@ pub struct Event {
     pub recipient: Option<String>,
     /// The provider's id of the message; empty if there is none.
     pub provider_id: String,
-    /// The message's Message-ID without angle brackets; empty if the source does not name it.
+    /// The Message-ID without angle brackets; empty if the source does not report it.
     pub message_id: String,
     /// The token of [`crate::message::token_of`] from an envelope sender or a link; empty if there
     /// is none.
@@ -184,8 +184,8 @@ pub struct Event {
     /// Identifies the event among all events of the provider. [`Event::identify`] sets it if the
     /// source gives no id.
     pub id: String,
-    /// Only free text reports it, which any sender can write. The event is stored, but belongs to
-    /// no recipient and suppresses none.
+    /// Whether only free text reports the event, which any sender can write. The event is stored,
+    /// but it has no recipient and suppresses none.
     #[serde(skip)]
     pub is_hearsay: bool,
     /// The first [`RAW_LIMIT`] bytes of the source's data, unchanged.
@@ -193,8 +193,8 @@ pub struct Event {
     pub raw: Option<Arc<Raw>>,
 }
 
-/// The data of a source, with its hash. A report about a hundred thousand people is stored once,
-/// and their events share it.
+/// The raw data of a source, with its hash. The events of one report share it, so that a report
+/// about many recipients is stored once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
     bytes: Box<[u8]>,
@@ -214,14 +214,14 @@ impl Raw {
         &self.bytes
     }
 
-    /// The first bytes of its SHA-256.
+    /// The first bytes of the data's SHA-256.
     pub fn hash(&self) -> &[u8] {
         &self.hash
     }
 }
 
 impl Event {
-    /// Creates an event without a recipient and a reason.
+    /// Creates an event without a recipient or a reason.
     pub fn new(kind: EventKind, source: Source, at: Timestamp) -> Self {
         Self {
             v: VERSION,
@@ -245,8 +245,8 @@ impl Event {
         }
     }
 
-    /// Sets the id, if there is none, to a hash of the event's content, so that a repeated event is
-    /// recognized.
+    /// Sets the event's id to a hash of its content, unless it has an id. A repeated event thus has
+    /// the same id.
     pub fn identify(&mut self) {
         if !self.id.is_empty() {
             return;
@@ -265,14 +265,15 @@ impl Event {
             &self.status,
             &self.reason,
         ] {
-            // Hashes the length first, so that different lists of parts never give the same bytes.
+            // The length of each part is hashed before the part, so that different lists of parts
+            // never give the same bytes.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
         self.id = HEXLOWER.encode(&hash.finish().as_ref()[..16]);
     }
 
-    /// Keeps the beginning of the source's data.
+    /// Stores the beginning of the source's data in the event.
     pub fn keep_raw(&mut self, raw: &[u8]) {
         self.raw = Some(Arc::new(Raw::of(raw)));
     }
@@ -282,8 +283,8 @@ impl Event {
         feedback_word(self.kind, self.bounce)
     }
 
-    /// The suppression that follows from this event alone. A policy refusal concerns the sender,
-    /// and a `not-spam` report is not a complaint, so neither suppresses the recipient.
+    /// The suppression that follows from this event alone. Policy refusals concern the sender, and
+    /// a `not-spam` report is not a complaint, so these suppress nothing.
     pub fn suppresses(&self) -> Option<Reason> {
         match (self.kind, self.bounce, self.class) {
             (EventKind::Bounced, _, Some(Class::Policy)) => None,
@@ -301,7 +302,7 @@ impl Event {
     }
 }
 
-/// The word for a type in the report's `mb_feedback` column.
+/// The word for this type of event in the report's `mb_feedback` column.
 pub(crate) fn feedback_word(kind: EventKind, bounce: Option<Bounce>) -> &'static str {
     match (kind, bounce) {
         (EventKind::Bounced, Some(Bounce::Hard)) => "bounced(hard)",

@@ -1,4 +1,4 @@
-//! The table of exit codes. `--help` shows it, README lists it, and a test keeps both equal.
+//! The table of exit codes. `--help` and README show it, and a test keeps both equal.
 
 /// An exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +34,13 @@ impl Exit {
         TABLE.iter().map(|(exit, _)| *exit).find(|exit| exit.0 == code)
     }
 
-    /// The meaning as shown by `--help`.
+    /// The meaning of the exit code, as shown by `--help`.
     pub fn meaning(self) -> &'static str {
         TABLE.iter().find(|(exit, _)| *exit == self).map_or("", |(_, meaning)| meaning)
     }
 
-    /// The code that takes precedence among several: signals first, then 7, 12, 13, 6, 8, 10, 5, 3.
+    /// Of several codes, returns the one that takes precedence: signals first, then 7, 12, 13, 6,
+    /// 8, 10, 5, 3.
     pub fn most_telling(earned: &[Self]) -> Self {
         const ORDER: [Exit; 11] = [
             Exit::INTERRUPTED,
@@ -62,7 +63,7 @@ impl Exit {
     }
 }
 
-/// Every code with its meaning, in the order of `--help` and README.
+/// Every exit code with its meaning, in the order of `--help` and README.
 pub const TABLE: &[(Exit, &str)] = &[
     (
         Exit::OK,

@@ -1,5 +1,6 @@
-//! Formats numbers, durations and foreign text for display. The rule it keeps: text from a list or
-//! a provider never brings control characters to a terminal.
+//! Formats numbers, durations and foreign text for display.
+//!
+//! Text from a list or a provider must never send control characters to a terminal.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::model::shown::is_harmful;
 
-/// A number with commas as thousands separators.
+/// Formats a number with commas as thousands separators.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -21,12 +22,12 @@ pub(crate) fn grouped(n: u64) -> String {
     out
 }
 
-/// A number of rows with its noun: `1 row`, `50,000 rows`.
+/// Formats a number of rows with its noun: `1 row`, `50,000 rows`.
 pub(crate) fn rows(n: u64) -> String {
     format!("{} row{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
-/// A percentage with one decimal, rounded down; a share above zero is never shown as 0.
+/// Formats a percentage with one decimal, rounded down. A share above zero is never shown as 0.
 pub(crate) fn percent(n: u64, of: u64) -> String {
     if of == 0 {
         return "0.0%".to_owned();
@@ -38,7 +39,7 @@ pub(crate) fn percent(n: u64, of: u64) -> String {
     }
 }
 
-/// A duration in at most two units: `0.4s`, `42s`, `12m 03s`, `2h 05m`, `3d 04h`.
+/// Formats a duration in at most two units: `0.4s`, `42s`, `12m 03s`, `2h 05m`, `3d 04h`.
 pub(crate) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
@@ -55,22 +56,22 @@ pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// A rate per second with a useful number of digits.
+/// Formats a rate per second with a useful number of digits.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 100.0 { format!("{per_second:.0}/s") } else { format!("{per_second:.1}/s") }
 }
 
-/// RFC 3339 in UTC with milliseconds, for files.
+/// Formats a time for files, as RFC 3339 in UTC with milliseconds.
 pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// RFC 3339 in UTC with whole seconds, for display.
+/// Formats a time for display, as RFC 3339 in UTC with whole seconds.
 pub(crate) fn seconds(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// Replaces line breaks and tabs by spaces, and every other character that controls a terminal or
+/// Replaces line breaks and tabs by spaces. Replaces other characters that control a terminal or
 /// the text direction by U+FFFD.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {

@@ -1,14 +1,13 @@
 //! Parsers for values that operators type: durations, rates, percentages, counts.
 //!
-//! They are written here because each is only a few lines, and their errors list the accepted
-//! forms.
+//! The error messages list the accepted forms.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A number without a unit is refused, because the
+/// Parses `90s`, `15m`, `2h 30m`, `250ms`, `1d`. A number without a unit is an error, because the
 /// unit would be a guess.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let trimmed = text.trim();
@@ -25,7 +24,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
 }
 
-/// The same for a canary's waiting time, which is at most 30 days.
+/// Parses a canary's waiting time, a duration of at most 30 days.
 pub fn parse_wait(text: &str) -> Result<Duration, String> {
     let wait = parse_duration(text)?;
     if wait > Duration::from_secs(30 * 86_400) {
@@ -35,7 +34,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses whole days and weeks, which jiff accepts only in calendar spans.
+/// Parses whole days and weeks, because jiff accepts these units only in calendar spans.
 fn days(text: &str) -> Result<jiff::SignedDuration, String> {
     if let Some(number) = text.strip_suffix('w') {
         let weeks: i64 = number.trim().parse().map_err(|_| String::new())?;
@@ -53,31 +52,31 @@ fn days(text: &str) -> Result<jiff::SignedDuration, String> {
     days.checked_mul(86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new)
 }
 
-/// A whole number per time window: `50/s`, `3000/min`, `500/hour`, `100000/day`.
+/// A number of messages per time window: `50/s`, `3000/min`, `500/hour`, `100000/day`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// The most in any sliding window of this length.
+    /// The maximum number of messages in any sliding window of length `per`.
     pub count: NonZeroU32,
     /// The length of the window.
     pub per: Duration,
 }
 
 impl Rate {
-    /// Whether this rate allows less than `other` in the long run.
+    /// Whether this rate allows fewer messages on average than `other`.
     pub fn is_lower_than(&self, other: &Self) -> bool {
         u128::from(self.count.get()) * other.per.as_nanos()
             < u128::from(other.count.get()) * self.per.as_nanos()
     }
 
-    /// The size of the largest batch that this rate allows at once, if a request has at most
-    /// `per_request`. Batches of this size divide the window's number evenly, so that little of it
-    /// is wasted.
+    /// The size of the largest batch that this rate allows at once, with at most `per_request`
+    /// recipients in a request. Batches of this size divide the number per window almost evenly, so
+    /// little of the rate is lost.
     pub fn lot(&self, per_request: u64) -> u64 {
         let count = u64::from(self.count.get());
         count / count.div_ceil(per_request.max(1))
     }
 
-    /// The average number per second.
+    /// The average number of messages per second.
     pub fn per_second(&self) -> f64 {
         f64::from(self.count.get()) / self.per.as_secs_f64()
     }
@@ -119,7 +118,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A share between 0 and 100 percent: `5%`, or `5pct` where a `%` cannot be used, as in a crontab.
+/// A share between 0 and 100 percent: `5%`, or `5pct` where `%` has a special meaning, as in a
+/// crontab.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Percent(f64);
 
@@ -129,7 +129,7 @@ impl Percent {
         (0.0..=100.0).contains(&percent).then_some(Self(percent))
     }
 
-    /// The share as a fraction between 0 and 1.
+    /// The share as a number between 0 and 1.
     pub fn fraction(self) -> f64 {
         self.0 / 100.0
     }
@@ -165,8 +165,8 @@ fn strip_percent(text: &str) -> Option<&str> {
     text.strip_suffix('%').or_else(|| text.strip_suffix("pct"))
 }
 
-/// The size of a canary: a share of the sendable recipients, rounded up (`5%`), or a number
-/// (`200`).
+/// The size of a canary: a share of the sendable recipients, rounded up (`5%`), or a number of
+/// recipients (`200`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CanarySize {
     Share(Percent),
@@ -174,7 +174,8 @@ pub enum CanarySize {
 }
 
 impl CanarySize {
-    /// The size for this many sendable recipients; never more than all of them.
+    /// The number of recipients in the canary, for this many sendable recipients. Never more than
+    /// all of them.
     pub fn of(self, sendable: u64) -> u64 {
         match self {
             Self::Share(share) => share.of_rounded_up(sendable),
@@ -217,7 +218,7 @@ pub struct ExpectCount {
 }
 
 impl ExpectCount {
-    /// Whether `rows` is within the tolerance.
+    /// Whether the number of rows is within the tolerance.
     pub fn admits(&self, rows: u64) -> bool {
         (rows.abs_diff(self.count) as f64) <= (self.count as f64) * self.tolerance.fraction() + 1e-9
     }

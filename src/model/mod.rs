@@ -1,4 +1,4 @@
-//! Plain values without input or output, used by all other modules.
+//! Value types that all other modules use. They perform no input or output.
 
 pub(crate) mod address;
 pub(crate) mod error;

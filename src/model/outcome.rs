@@ -1,7 +1,7 @@
-//! The outcomes of recipients and their reasons, as words used in the ledger, the report and the
-//! exit code.
+//! The outcomes of recipients and their reasons. Each has a fixed word that the ledger and the
+//! report use.
 
-/// Declares an enum whose variants have one stable word each, used on disk and in output.
+/// Declares an enum whose variants each have a fixed word, used on disk and in output.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -9,10 +9,10 @@ macro_rules! words {
         pub enum $name { $($(#[$vmeta])* $variant,)+ }
 
         impl $name {
-            /// Every value, in the order used by tables.
+            /// Every value, in the order in which tables list them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The stable word for this value.
+            /// The fixed word for this value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -48,29 +48,30 @@ pub(crate) use words;
 words! {
     /// The outcome of one input row in one run.
     Outcome {
-        /// The provider accepted responsibility; not the same as delivered.
+        /// The provider accepted responsibility for the message. This does not mean that it was
+        /// delivered.
         Accepted = "accepted",
         /// The provider permanently refused this recipient or this message.
         Rejected = "rejected",
-        /// Still temporarily refused when mailbatch gave up.
+        /// The provider still refused the recipient temporarily when mailbatch stopped retrying.
         Deferred = "deferred",
-        /// The provider may have accepted it, but did not answer.
+        /// The provider may have accepted the message, but mailbatch received no reply.
         Unknown = "unknown",
-        /// On a suppression list of the workspace or of the provider.
+        /// The recipient is suppressed, by a suppression file, the ledger, or the provider.
         Suppressed = "suppressed",
-        /// No valid address, or its row cannot be rendered.
+        /// The row has no valid address, or it cannot be rendered.
         Invalid = "invalid",
-        /// The same address comes earlier in this run's lists.
+        /// An earlier row of this run's lists has the same recipient.
         Duplicate = "duplicate",
         /// An earlier run of this campaign reached the recipient.
         AlreadyAccepted = "already_accepted",
-        /// Not attempted.
+        /// The recipient was not attempted.
         Held = "held",
     }
 }
 
 words! {
-    /// The reason for an outcome; absent for accepted recipients.
+    /// The reason for an outcome. Accepted recipients have none.
     Reason {
         BadAddress = "bad_address",
         Render = "render",
@@ -98,7 +99,7 @@ words! {
 }
 
 words! {
-    /// The kind of mail; `unsubscribe` entries suppress marketing only.
+    /// The kind of mail. `unsubscribe` entries suppress marketing mail only.
     Kind {
         Marketing = "marketing",
         Transactional = "transactional",
@@ -108,15 +109,16 @@ words! {
 words! {
     /// The part of a run that a recipient belongs to.
     Cohort {
-        /// Sent and judged first.
+        /// The recipients that are sent to first, to judge the message by their feedback.
         Canary = "canary",
-        /// All others.
+        /// All other recipients.
         Rest = "rest",
     }
 }
 
 impl Outcome {
-    /// The outcome of a recipient that the last screening removes for this reason.
+    /// The outcome of a recipient that the screening just before submission removes for this
+    /// reason.
     pub fn of_screening(reason: Reason) -> Self {
         match reason {
             Reason::BadAddress | Reason::Render => Self::Invalid,
@@ -125,7 +127,7 @@ impl Outcome {
     }
 }
 
-/// The number of recipients with each outcome, and of those without one.
+/// The number of recipients with each outcome, and of open recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: [u64; Outcome::ALL.len()],
@@ -139,20 +141,20 @@ impl Tally {
         self.counts[outcome as usize] += n;
     }
 
-    /// The same with `n` fewer recipients that have `outcome`.
+    /// Returns the counts with `n` fewer recipients that have `outcome`.
     pub fn without(mut self, outcome: Outcome, n: u64) -> Self {
         let count = &mut self.counts[outcome as usize];
         *count = count.saturating_sub(n);
         self
     }
 
-    /// Gives one open recipient its outcome.
+    /// Changes the count of one open recipient that gets an outcome.
     pub fn settle(&mut self, outcome: Outcome) {
         self.open = self.open.saturating_sub(1);
         self.add(outcome, 1);
     }
 
-    /// Gives open recipients the outcomes that are known already.
+    /// Counts open recipients under the outcomes that are already known for them.
     pub fn foresee(&mut self, known: &Self) {
         for (outcome, n) in known.non_zero() {
             self.open = self.open.saturating_sub(n);
@@ -165,7 +167,7 @@ impl Tally {
         self.counts[outcome as usize]
     }
 
-    /// Every outcome with its count, without zero counts.
+    /// Every outcome with at least one recipient, and its count.
     pub fn non_zero(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
         Outcome::ALL.iter().map(|o| (*o, self.get(*o))).filter(|(_, n)| *n > 0)
     }

@@ -1,7 +1,8 @@
-//! Pause rules, which stop mail while the rest of a run is sent: their syntax and their evaluation.
+//! The syntax and evaluation of pause rules. A pause rule stops a part of a run if too many
+//! messages bounce, are complained about, or fail.
 //!
-//! A share is computed over the recipients submitted within the rule's time. A bounce counts with
-//! the message it is about, whenever it arrives.
+//! A share is computed over the recipients submitted within the rule's time. A bounce counts for
+//! the time at which its message was submitted, whenever the bounce arrives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,19 +14,19 @@ use crate::model::literal::{Percent, parse_duration};
 use crate::model::outcome::words;
 
 words! {
-    /// The events that a rule counts.
+    /// What a rule counts.
     Watched {
-        /// Recipients with a reported bounce, hard or soft.
+        /// Recipients whose message was reported as bounced, hard or soft.
         Bounced = "bounced",
         /// Recipients who complained.
         Complained = "complained",
-        /// Recipients that were rejected or deferred, or whose outcome is unknown.
+        /// Recipients that were rejected or deferred, or that have an unknown outcome.
         Failed = "failed",
     }
 }
 
 words! {
-    /// The groups of recipients that a rule counts and holds.
+    /// The group of recipients for which a rule computes a share, and which it holds.
     RuleScope {
         /// All recipients of the run.
         Run = "run",
@@ -40,13 +41,13 @@ words! {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PauseRule {
     pub watched: Watched,
-    /// The largest tolerated share.
+    /// The largest share that does not trigger the rule.
     pub over: Percent,
-    /// Only recipients submitted within this time count.
+    /// The rule counts only recipients submitted within this time.
     pub within: Duration,
-    /// With fewer recipients, the rule is not evaluated.
+    /// The minimum number of submitted recipients. With fewer, the rule does not trigger.
     pub min_sent: u64,
-    /// With fewer events, the rule is not evaluated.
+    /// The minimum number of events. With fewer, the rule does not trigger.
     pub min_events: u64,
     pub by: RuleScope,
 }
@@ -55,7 +56,7 @@ impl PauseRule {
     /// The default minimum numbers of recipients and of events.
     pub const LEAST: (u64, u64) = (200, 20);
 
-    /// The longest time that a rule may cover.
+    /// The longest time that a rule may look back.
     const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 }
 
@@ -130,22 +131,22 @@ impl FromStr for PauseRule {
     }
 }
 
-/// The number of messages to one receiving domain through one provider within a rule's time, and of
-/// events about them.
+/// The number of messages submitted through one provider to one receiving domain within a rule's
+/// time, and how many of them have an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedbackRate {
     pub provider: String,
     pub domain: String,
     pub sent: u64,
-    /// How many of these messages have the event.
+    /// How many of these messages have an event that the rule counts.
     pub events: u64,
 }
 
-/// A hold that a triggered rule causes, with the evidence.
+/// The effect of a triggered rule: which recipients to hold, and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     pub by: RuleScope,
-    /// The provider or the domain; empty for the run.
+    /// The name of the provider or the domain; empty if the whole run is held.
     pub name: String,
     /// For example `30 of 400 bounced at example.com, 7.50 %: bounced > 5% over 1h min 200/20 by
     /// domain`.
@@ -153,7 +154,7 @@ pub struct Broken {
 }
 
 impl PauseRule {
-    /// The holds that this rule causes.
+    /// The groups of recipients for which these numbers trigger the rule.
     pub fn broken(&self, rates: &[FeedbackRate]) -> Vec<Broken> {
         let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for one in rates {

@@ -1,4 +1,4 @@
-//! One input row with its fields, as read from a list and as stored in the ledger.
+//! The fields of one input row, as read from a list and as stored in the ledger.
 
 mod json_row;
 
@@ -9,15 +9,15 @@ use serde_json::Value;
 
 pub(crate) use json_row::JsonRow;
 
-/// The columns of one list, in order. A JSON list may get more columns while it is read; a CSV list
-/// never does.
+/// The columns of one list, in order. A JSON list may get more columns while it is being read; a
+/// CSV list does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     names: Vec<String>,
 }
 
 impl Columns {
-    /// Columns with these names, in this order.
+    /// Creates columns with these names, in this order.
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
     }
@@ -32,14 +32,14 @@ impl Columns {
         self.names.iter().position(|n| n == name)
     }
 
-    /// The first two indices of a name that occurs more than once.
+    /// The first two positions of a name that occurs more than once.
     pub fn repeated(&self, name: &str) -> Option<(usize, usize)> {
         let mut places =
             self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(place, _)| place);
         Some((places.next()?, places.next()?))
     }
 
-    /// Adds a column at the end, unless a column of that name exists.
+    /// Adds a column at the end, unless there is already a column with this name.
     pub fn add(&mut self, name: &str) {
         if self.position(name).is_none() {
             self.names.push(name.to_owned());
@@ -47,18 +47,18 @@ impl Columns {
     }
 }
 
-/// The merge fields of one row.
+/// The merge fields of one row, which the message can use.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fields {
-    /// Cells in the order of the list's columns.
+    /// The cells of a CSV row, in the order of the list's columns.
     Text(csv::StringRecord),
     /// A JSON object, in its original order.
     Json(JsonRow),
 }
 
 impl Fields {
-    /// The text of the column called `name`. JSON numbers are as written in the list, booleans as
-    /// in JSON; `null` counts as missing.
+    /// The text in the column called `name`. JSON numbers are as written in the list; `null` counts
+    /// as missing.
     pub fn text(&self, columns: &Columns, name: &str) -> Option<String> {
         match self {
             Self::Text(record) => record.get(columns.position(name)?).map(str::to_owned),
@@ -101,8 +101,8 @@ impl Fields {
     }
 }
 
-/// Calls `cell` for each cell of an array written by `Fields::encode`, as long as no cell has an
-/// escape. Returns false if the array must be read with a JSON parser instead.
+/// Calls `cell` for each cell of an array written by `Fields::encode`, until a cell contains an
+/// escape. Returns false in this case, and the caller must use a JSON parser instead.
 pub(crate) fn each_plain_cell<'a>(text: &'a str, mut cell: impl FnMut(&'a str)) -> bool {
     let Some(mut rest) = text.strip_prefix('[') else { return false };
     if rest == "]" {
@@ -123,7 +123,7 @@ pub(crate) fn each_plain_cell<'a>(text: &'a str, mut cell: impl FnMut(&'a str)) 
     false
 }
 
-/// The cells of a JSON array, each written directly into the record.
+/// Deserializes a JSON array of texts by writing each text directly into a record.
 struct Cells(csv::StringRecord);
 
 impl<'de> Deserialize<'de> for Cells {
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for CellsVisitor {
     }
 }
 
-/// Appends one string to a record.
+/// Deserializes one text by appending it to a record.
 struct Cell<'a>(&'a mut csv::StringRecord);
 
 impl<'de> DeserializeSeed<'de> for Cell<'_> {
@@ -198,7 +198,7 @@ mod tests {
                 prop_assert!(encoded.contains('\\'));
             }
             prop_assert_eq!(Fields::decode(&encoded).expect("valid"), Fields::Text(csv::StringRecord::from(cells)));
-            // A truncated encoding never decodes.
+            // A truncated encoding must be an error.
             let cut = (0..encoded.len()).filter(|at| encoded.is_char_boundary(*at)).nth(damage % encoded.chars().count()).expect("a place");
             prop_assert!(!each_plain_cell(&encoded[..cut], |_| ()));
         }

@@ -1,8 +1,7 @@
-//! File names and foreign text in a form that is safe for a terminal.
+//! Makes file names and foreign text safe to print.
 //!
-//! The rule it keeps: a file name can neither control a terminal nor imitate a line of mailbatch's
-//! output. Control characters, and characters that change the text direction, are written as
-//! escapes.
+//! A file name must not control a terminal or imitate a line of mailbatch's output. Control
+//! characters, and characters that change the text direction, are printed as escapes.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,17 +12,17 @@ pub(crate) fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with every harmful character as an escape, including line breaks.
+/// Replaces every harmful character by an escape, including line breaks.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// The same for text of several lines: line breaks and tabs are kept.
+/// Like `visible`, but keeps line breaks and tabs, for text of several lines.
 pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// Shortens overlong lines by removing their middle, because an error may quote a value of any
+/// Shortens very long lines by removing their middle, because an error may quote a value of any
 /// length.
 pub(crate) fn bounded_lines(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 4_000;
@@ -55,9 +54,9 @@ fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Displays a path. Do not use the displayed form to open the file.
+/// Formats a path for display. The result must not be used to open the file.
 pub(crate) trait Shown {
-    /// The path, with harmful characters as escapes.
+    /// The path with harmful characters replaced by escapes.
     fn shown(&self) -> String;
 }
 

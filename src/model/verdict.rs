@@ -1,14 +1,14 @@
-//! A provider's reply to one claim: a verdict for each member that was started, and the health of
-//! the provider itself.
+//! The result of submitting a claim: a verdict for each member that was attempted, and the health
+//! of the provider itself.
 
 use std::time::Duration;
 
 use crate::model::outcome::{Outcome, Reason};
 
-/// The number of a recipient's input row.
+/// The number of a recipient's row in the run's lists.
 pub type RowNumber = u64;
 
-/// A provider's refusal of one message, with its interpretation.
+/// A provider's refusal of one message, with mailbatch's interpretation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: Reason,
@@ -16,19 +16,19 @@ pub struct Refusal {
     pub code: String,
     /// One line of the provider's text, without control characters and secrets.
     pub detail: String,
-    /// The mailbox certainly does not exist, so the address is learned as `hard_bounce`. Never true
-    /// for policy or reputation refusals, or if the reply's first digit and its enhanced code
-    /// disagree.
+    /// Whether the reply proves that the mailbox does not exist; the address then becomes a
+    /// `hard_bounce` suppression. False for policy or reputation refusals, and if the reply's first
+    /// digit contradicts its enhanced code.
     pub mailbox_gone: bool,
 }
 
 impl Refusal {
-    /// Creates a refusal that proves nothing about the mailbox.
+    /// Creates a refusal with `mailbox_gone` false.
     pub fn new(reason: Reason, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { reason, code: code.into(), detail: detail.into(), mailbox_gone: false }
     }
 
-    /// The provider's text, or its code if there is no text.
+    /// The provider's text, or a text with the reply code if the provider sent no text.
     pub(crate) fn words(self) -> String {
         if self.detail.trim().is_empty() { format!("answered {}", self.code) } else { self.detail }
     }
@@ -37,22 +37,23 @@ impl Refusal {
 /// The result of one member of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The provider accepted responsibility. `code` and `detail` are from its reply; `provider_id`
-    /// is its id of the message.
+    /// The provider accepted responsibility for the message. `code` and `detail` are from its
+    /// reply; `provider_id` is the provider's id for the message.
     Accepted { provider_id: Option<String>, code: String, detail: String },
-    /// Permanently refused.
+    /// The provider permanently refused the message.
     Rejected(Refusal),
-    /// The provider suppresses this address, for the given reason.
+    /// The provider suppresses this address, for the reason in the refusal.
     Suppressed(Refusal),
-    /// Certainly not accepted, and worth another attempt. `counts` is false if the connection
-    /// failed, not the recipient.
+    /// The provider certainly did not accept the message, and a retry may succeed. `counts` is
+    /// false if the connection failed, which does not count as an attempt.
     NotTaken { refusal: Refusal, counts: bool },
-    /// The provider may have accepted it: the last byte was sent, and no reply was understood.
+    /// The provider may have accepted the message: its last byte was sent, but mailbatch received
+    /// no reply that it understands.
     Unknown { detail: String },
 }
 
 impl Verdict {
-    /// The recipient's outcome; `None` if a retry may change it.
+    /// The outcome that follows from the verdict; `None` if a retry may follow.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Accepted { .. } => Some(Outcome::Accepted),
@@ -75,25 +76,25 @@ impl Verdict {
     }
 }
 
-/// How long to pause if a provider asks to slow down without naming a time.
+/// How long to pause if a provider asks for a lower rate and does not say how long.
 pub(crate) const SLOW_DOWN: Duration = Duration::from_secs(30);
 
-/// The health of the provider itself, in addition to the verdicts.
+/// The health of the provider itself, independent of single recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     #[default]
     Fine,
-    /// The provider asks for a pause. Being throttled counts neither as an attempt nor as a
-    /// failure.
+    /// The provider asks mailbatch to pause for this time. This counts neither as an attempt of the
+    /// recipients nor as a failure of the provider.
     SlowDown(Duration),
-    /// The exchange failed as a whole, for example a refused connection. The breaker counts such
-    /// failures.
+    /// The whole request or connection failed, for example because the connection was refused. The
+    /// circuit breaker counts such failures.
     Failing(Refusal),
-    /// The quota of a day, plan or credit is used up. The provider accepts nothing more in this
-    /// run; no recipient is charged.
+    /// The provider's daily quota, plan or credit is used up. It accepts nothing more in this run.
+    /// No attempt is counted for the recipients.
     Exhausted(Refusal),
-    /// The provider accepts nothing until an operator fixes the cause: credentials, account, or a
-    /// TLS certificate that does not verify.
+    /// The provider accepts nothing until an operator fixes the credentials, the account, or a TLS
+    /// certificate that does not verify.
     Stop(Refusal),
 }
 
@@ -116,26 +117,28 @@ impl Feedback {
     }
 }
 
-/// The whole result of one claim.
+/// The complete result of submitting one claim.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// One verdict for each member that was started, in no particular order.
+    /// One verdict for each member that was attempted, in any order.
     pub items: Vec<(RowNumber, Verdict)>,
     pub health: Health,
-    /// The recipient whose reply determined the health, if the reply may concern only this
-    /// recipient or its receiving domain.
+    /// The recipient whose reply determined the health. `None` if the cause certainly concerns more
+    /// than this recipient and its receiving domain.
     pub concerns: Option<RowNumber>,
-    /// Whether the provider named the wait of [`Health::SlowDown`]; otherwise mailbatch guessed it.
+    /// Whether the provider named the waiting time of [`Health::SlowDown`]. Otherwise mailbatch
+    /// chose it.
     pub is_wait_named: bool,
-    /// How long an exchange without an acceptance lasted, if it was measured.
+    /// How long the submission took, if it was measured and the provider accepted nothing.
     pub lasted: Duration,
-    /// The most recipients per request, if the account turned out to allow fewer than the API.
+    /// The maximum number of recipients per request, if the account allows fewer than the API
+    /// documents.
     pub most_per_request: Option<usize>,
-    /// Events that the provider reports at once about accepted messages (the sandbox).
+    /// Events that the provider reports together with its reply. Only the sandbox does this.
     pub feedback: Vec<(RowNumber, Feedback)>,
 }
 
-/// The refusal without addresses, because every operator can see what is held against a provider.
+/// The refusal without addresses, because refusals of a provider are visible to every operator.
 pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
     let hidden = |word: &str| match word.rsplit_once('@') {
         Some((_, domain)) => format!("…@{domain}"),
@@ -146,7 +149,7 @@ pub(crate) fn without_addresses(refusal: Refusal) -> Refusal {
 }
 
 impl Reply {
-    /// The refusal of the first member that was given back and not charged.
+    /// The refusal of the first member whose failed attempt does not count.
     pub(crate) fn given_back_for(&self) -> Option<Refusal> {
         self.items.iter().find_map(|(_, verdict)| match verdict {
             Verdict::NotTaken { refusal, counts: false } => Some(refusal.clone()),

@@ -1,5 +1,5 @@
-//! Classes of characters in addresses: invisible ones, variants of other characters, and those that
-//! no mailbox has.
+//! Classes of characters in addresses: invisible characters, variants of other characters, and
+//! characters that no mailbox name contains.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::AddressError;
 
-/// Whether a character is invisible: spaces of every kind, controls, direction marks, joiners,
-/// fillers, variation selectors, tags.
+/// Whether a character is invisible. Invisible characters are spaces of every kind, controls,
+/// direction marks, joiners, fillers, variation selectors and tags.
 pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory as G;
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_control();
     }
-    // Symbols and marks that are drawn as nothing: the empty Braille cell, the object replacement
+    // Symbols and marks that fonts draw as nothing: the empty Braille cell, the object replacement
     // character, the null notehead, the Khitan filler.
     matches!(c, '\u{2800}' | '\u{fffc}' | '\u{1d159}' | '\u{16fe4}')
         || matches!(
@@ -26,12 +26,12 @@ pub(crate) fn is_unseen(c: char) -> bool {
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// The text without invisible characters at its ends.
+/// The text without invisible characters at its beginning and end.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(is_unseen)
 }
 
-/// Placeholders for a missing value, as databases, programs and people write them.
+/// Placeholders that databases, programs and people write for a missing value.
 const NOTHING: [&str; 26] = [
     "NULL", "Null", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N", "NaN", "nan",
     "None", "none", "NONE", "nil", "N/A", "n/a", "NA", "n.a.", "k.A", "k.A.", "-", "--", "–", "—",
@@ -43,9 +43,10 @@ pub(super) fn is_word_for_nothing(text: &str) -> bool {
     text.len() <= 7 && NOTHING.contains(&text)
 }
 
-/// Whether a cell has no address at all, not even an invalid one: it is empty or a placeholder.
+/// Whether a cell contains no address, not even an invalid one: the cell is empty or contains a
+/// placeholder.
 pub(crate) fn is_absent(cell: &str) -> bool {
-    // A fast path: almost every cell is longer than these words.
+    // A fast path, because almost every cell is longer than the placeholders.
     if cell.len() > 7 && cell.as_bytes()[0].is_ascii_alphanumeric() {
         return false;
     }
@@ -58,7 +59,7 @@ pub(crate) fn without_unseen(text: &str) -> String {
     text.chars().filter(|c| !is_unseen(*c)).collect()
 }
 
-/// Whether the text has an invisible character at an end, other than ordinary blanks.
+/// Whether the text begins or ends with an invisible character other than an ordinary blank.
 pub(crate) fn has_unseen_ends(text: &str) -> bool {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     text.starts_with(is_unseen) || text.ends_with(is_unseen)
@@ -68,8 +69,8 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// The ASCII quotation mark that a typographic quote, a prime, or an apostrophe-like letter stands
-/// for.
+/// The ASCII quotation mark for a typographic quote, a prime, or a letter that looks like an
+/// apostrophe; `None` for other characters.
 pub(super) fn plain_quote(c: char) -> Option<char> {
     match c {
         '\u{2018}'..='\u{201b}'
@@ -97,7 +98,8 @@ pub(super) fn plain_quote(c: char) -> Option<char> {
     }
 }
 
-/// The ASCII sign that word processors and foreign keyboards replace by this character.
+/// The ASCII character that word processors and foreign keyboards replace by this one; `None` for
+/// other characters.
 pub(super) fn plain_sign(c: char) -> Option<char> {
     match c {
         '\u{2010}'..='\u{2015}'
@@ -113,8 +115,8 @@ pub(super) fn plain_sign(c: char) -> Option<char> {
 }
 
 /// Refuses characters that are invalid on both sides of the `@`: typographic signs, variants such
-/// as `ａ`, `𝐚`, `ﬁ` and `²`, and code points that are not characters. The text must be in NFC and
-/// have no invisible characters.
+/// as `ａ`, `𝐚`, `ﬁ` and `²`, and code points without a character. The text must be in NFC and
+/// without invisible characters.
 pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
     for c in text.chars().filter(|c| !c.is_ascii()) {
@@ -128,13 +130,13 @@ pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
 }
 
-/// Refuses combining marks that do not combine: strokes, underlines and circles around letters, and
-/// any mark after an ASCII character.
+/// Refuses combining marks that do not form a letter with the character before: strokes, underlines
+/// and circles around letters, and any mark after an ASCII character.
 pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
     let is_drawn = |c: char| matches!(c, '\u{305}' | '\u{332}'..='\u{338}' | '\u{33f}' | '\u{20d0}'..='\u{20ff}');
     let mut before = ' ';
     for c in text.chars() {
-        // The lowercase form of the Turkish capital I with a dot.
+        // A dot above after `i`: this is the lowercase form of the Turkish capital I with a dot.
         let is_dot = matches!(before, 'i' | 'j') && c == '\u{307}';
         if is_mark(c) && !is_dot && (before.is_ascii() || is_drawn(c)) {
             return Err(if before == ' ' {
@@ -148,16 +150,17 @@ pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Whether a letter belongs to a phonetic alphabet; most of these look like other letters.
+/// Whether a letter belongs to a phonetic alphabet. Most such letters look like ordinary letters.
 pub(super) fn is_phonetic(c: char) -> bool {
     matches!(c, '\u{250}'..='\u{2af}' | '\u{1d00}'..='\u{1dbf}')
 }
 
-/// The letter that Ukrainian and other languages write as an apostrophe.
+/// The letter that looks like an apostrophe, as used in Ukrainian and other languages.
 pub(super) const LETTER_APOSTROPHE: char = '\u{2bc}';
 
-/// Removes each letter apostrophe between two letters of a script that uses it. Between Latin
-/// letters, as in `oʼbrien`, the ASCII apostrophe is meant, so it is kept and refused later.
+/// Removes each letter apostrophe between two letters of a script that uses it. Keeps it between
+/// Latin letters, as in `oʼbrien`, where the ASCII apostrophe is meant and the parser later returns
+/// an error.
 pub(super) fn without_letter_apostrophes(text: &str) -> Cow<'_, str> {
     if !text.contains(LETTER_APOSTROPHE) {
         return Cow::Borrowed(text);
@@ -188,15 +191,15 @@ fn first_variant(text: &str) -> Option<char> {
     if nfkc.is_normalized(text) {
         return None;
     }
-    // Letters of ordinary words that NFKC would decompose and that cannot be typed otherwise:
-    // Armenian ech yiwn, Thai and Lao am.
+    // Letters of ordinary words that NFKC would decompose, although they cannot be typed in another
+    // way: Armenian ech yiwn, Thai and Lao am.
     let is_ordinary = |c: char| matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}');
     text.chars().find(|c| {
         !c.is_ascii() && !is_ordinary(*c) && !nfkc.is_normalized(c.encode_utf8(&mut [0; 4]))
     })
 }
 
-/// Refuses non-ASCII punctuation, except for signs that are part of words in some language.
+/// Refuses non-ASCII punctuation, except for characters that are part of words in some language.
 pub(super) fn refuse_punctuation(local: &str) -> Result<(), AddressError> {
     use GeneralCategory as G;
     let is_of_words = |c: char| {
@@ -225,7 +228,8 @@ pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii() && matches!(category(c), G::NonspacingMark | G::SpacingMark | G::EnclosingMark)
 }
 
-/// Whether the character is an emoji or a sign, which few providers allow in a mailbox name.
+/// Whether the character is an emoji or another symbol. Few providers allow these in a mailbox
+/// name.
 pub(super) fn is_symbol(c: char) -> bool {
     use GeneralCategory as G;
     !c.is_ascii()
@@ -236,11 +240,12 @@ pub(super) fn is_symbol(c: char) -> bool {
 }
 
 /// Whether RFC 5892 gives the character the derived property PVALID, CONTEXTJ or CONTEXTO, provided
-/// that UTS #46 leaves it unchanged.
+/// that UTS #46 leaves the character unchanged.
 ///
-/// UTS #46 has mapped or refused the characters that section 2.2 of the RFC calls unstable, and
-/// [`refuse_foreign`] the unassigned ones. The rest of section 3 is computed from the general
-/// category, with the exceptions of section 2.6, so that no table has to be kept up to date.
+/// UTS #46 has already mapped or refused the characters that section 2.2 of the RFC calls unstable,
+/// and [`refuse_foreign`] has refused unassigned ones. The remaining rules of section 3 are
+/// computed from the general category, with the exceptions of section 2.6, so that no table has to
+/// be kept up to date.
 pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
     use GeneralCategory as G;
     match c {

@@ -1,5 +1,5 @@
-//! Domains: converted to ASCII by UTS #46, then checked against IDNA2008 (RFC 5891 to 5893), which
-//! allows less.
+//! Converts domains to ASCII by UTS #46, and checks the result against the stricter rules of
+//! IDNA2008 (RFC 5891 to 5893).
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
@@ -10,8 +10,8 @@ use super::characters::{
 };
 use super::scripts::{Mix, mix};
 
-/// Converts a domain to lowercase ASCII. Checks it as a host name and, if it is international,
-/// against IDNA2008.
+/// Converts a domain to lowercase ASCII. Checks that the domain is a host name and, if it is
+/// international, that IDNA2008 allows it.
 pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     if domain.is_empty() {
         return Err(AddressError::NoDomain);
@@ -22,7 +22,8 @@ pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
     let is_international = !domain.is_ascii() || domain.split('.').any(is_a_label);
     let ascii = if is_international { international(domain)? } else { domain.to_ascii_lowercase() };
     let labels_are_fine = ascii.split('.').all(|label| {
-        // RFC 952 does not allow underscores in host names, but domains with one do receive mail.
+        // RFC 952 does not allow underscores in host names, but some domains with an underscore
+        // receive mail.
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
@@ -55,7 +56,7 @@ fn is_a_label(label: &str) -> bool {
 }
 
 fn international(typed: &str) -> Result<String, AddressError> {
-    // Without this check, UTS #46 would silently drop invisible characters and map full-width
+    // This check is needed because UTS #46 silently drops invisible characters and maps full-width
     // letters.
     if let Some(c) = typed.chars().find(|c| is_unseen(*c) && !is_joiner(*c)) {
         return Err(unseen(c));
@@ -76,7 +77,7 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// Why UTS #46 refuses a domain, with the character if one can be identified.
+/// The reason why UTS #46 refuses a domain, with the refused character if it can be identified.
 fn refusal(domain: &str) -> AddressError {
     let is_refused = |c: &char| !c.is_ascii() && !c.to_lowercase().all(is_allowed_by_idna2008);
     match domain.chars().find(is_refused) {

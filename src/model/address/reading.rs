@@ -1,7 +1,7 @@
-//! Parses addresses: from a text to the mailbox that it names, or an error.
+//! Parses addresses.
 //!
 //! Lists, suppression files, imports, commands, configuration and events all use this parser, so
-//! that a text means the same person everywhere.
+//! that a text means the same mailbox everywhere.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::scripts::{Mix, mix};
 use super::spellings::fold;
 use super::{AddressError, LONGEST, LONGEST_LOCAL};
 
-/// The address in its form on the wire, and the index of its `@`.
+/// Returns the address as it is sent to a server, and the index of its `@`.
 pub(super) fn read(text: &str) -> Result<(String, u16), AddressError> {
     let text = text.trim_ascii();
     match plain(text.as_bytes()) {
@@ -25,10 +25,11 @@ pub(super) fn read(text: &str) -> Result<(String, u16), AddressError> {
     }
 }
 
-/// The roles of a byte in an address that the fast path accepts.
+/// The classes of bytes that the fast path distinguishes: allowed in a local part, allowed in a
+/// domain.
 const LOCAL: u8 = 1;
 const DOMAIN: u8 = 2;
-/// A sign that must not be next to another one, or at either end.
+/// A separator, which must not be adjacent to another one, and not at the beginning or end.
 const JOINT: u8 = 4;
 
 const KINDS: [u8; 256] = {
@@ -46,13 +47,14 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// The index of the `@` in an ordinary address: letters, digits and common signs, one `@`, and a
-/// domain that ends in a letter. `None` means that [`careful`] has to decide.
+/// The fast path: returns the index of the `@` in an ordinary address. This consists of letters,
+/// digits and common signs, one `@`, and a domain that ends in a letter. For any other text returns
+/// `None`, and [`careful`] must parse it.
 fn plain(text: &[u8]) -> Option<usize> {
     let at = memchr::memchr(b'@', text)?;
     let (local, domain) = (&text[..at], &text[at + 1..]);
     let is_sound = |part: &[u8], kind: u8| {
-        // Start as if after a joint, so that the part cannot begin with one.
+        // The part must not begin with a separator, so the check starts as if after one.
         let mut before = JOINT;
         let mut all = kind;
         let mut beside = 0;
@@ -93,8 +95,8 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     let (local, domain) =
         if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
     let local = canonical(&local)?;
-    // Some letters need more bytes in lowercase, which is how suppressions are stored. The
-    // lowercase form must fit too.
+    // Suppressions are stored in lowercase, and some letters need more bytes in lowercase. The
+    // lowercase form must not be too long either.
     let length = if local.is_ascii() { local.len() } else { local.len().max(fold(&local).len()) };
     if length > LONGEST_LOCAL {
         return Err(AddressError::LocalTooLong);
@@ -138,8 +140,8 @@ fn refuse_wrapping(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Refuses the signs that strike a row out, and the text marks of spreadsheets: `#ann@example.com`
-/// was not meant to be mailed.
+/// Refuses characters that comment a row out, and the text mark of spreadsheets. A row with
+/// `#ann@example.com` was not meant to be mailed.
 fn refuse_marked(local: &str) -> Result<(), AddressError> {
     let local = local.strip_prefix('"').unwrap_or(local);
     for sign in ["#", "//", "--", "*", "!"] {
@@ -154,7 +156,7 @@ fn refuse_marked(local: &str) -> Result<(), AddressError> {
     }
 }
 
-/// The two sides of an address without quotes.
+/// The local part and the domain of an address without quotes.
 fn split_plain(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     let Some((local, domain)) = text.split_once('@') else {
         let foreign = text.chars().find(|c| plain_sign(*c) == Some('@'));
@@ -180,8 +182,8 @@ fn split_plain(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     Ok((Cow::Borrowed(local), domain))
 }
 
-/// The content of a quoted local part with its quoted pairs resolved (RFC 5321 section 4.1.2), and
-/// the domain.
+/// The local part and the domain of an address with a quoted local part. Quotes are removed and
+/// quoted pairs replaced (RFC 5321 section 4.1.2).
 fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     let mut content = String::with_capacity(text.len());
     let mut escaped = false;
@@ -209,12 +211,13 @@ fn split_quoted(text: &str) -> Result<(Cow<'_, str>, &str), AddressError> {
     Err(AddressError::Quotes)
 }
 
-/// RFC 5322 `atext`, and every non-ASCII character (RFC 6531).
+/// Whether the character is `atext` of RFC 5322, or non-ASCII (RFC 6531).
 fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
 }
 
-/// The normal form of the local part: NFC, with quotes and backslashes only where they are needed.
+/// Converts the local part to its normal form: NFC, with quotes and backslashes only where they are
+/// needed.
 fn canonical(content: &str) -> Result<String, AddressError> {
     let content: Cow<'_, str> =
         if content.is_ascii() { Cow::Borrowed(content) } else { international(content)? };

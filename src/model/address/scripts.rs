@@ -1,28 +1,28 @@
-//! The scripts of a word, to detect look-alike letters: with a Cyrillic `е`, `еxample` is a
-//! different domain and looks the same.
+//! Finds words whose letters look like letters of another script. Written with a Cyrillic `е`,
+//! `еxample` looks the same but is a different domain.
 //!
 //! The rule is that of UTS #39, section 5.2. The characters of a word must have one script in
 //! common. Han counts as part of Japanese, Korean and Chinese writing, and Latin may occur together
 //! with these ("highly restrictive"). Latin together with a script whose letters do not look Latin
-//! ("moderately restrictive") is accepted and listed.
+//! ("moderately restrictive") is accepted, but listed by `check`.
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
 use icu_properties::script::ScriptWithExtensions;
 
-/// How the scripts of a word go together.
+/// Which scripts the letters of a word belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
-    /// One script, or scripts that are normally written together.
+    /// The letters belong to one script, or to scripts that are normally written together.
     Sound,
-    /// Latin and another script that cannot be confused with it.
+    /// The letters are Latin and of another script that cannot be confused with Latin.
     Listed,
-    /// Scripts that look alike, with the first character whose script differs from that of the
-    /// first letter.
+    /// The letters are of scripts that look alike. Contains the first letter whose script differs
+    /// from that of the word's first letter.
     Confusable(char),
 }
 
-/// Scripts that share no look-alike letters with Latin.
+/// Scripts whose letters do not look like Latin letters.
 const BESIDE_LATIN: [Script; 19] = [
     Script::Arabic,
     Script::Bengali,
@@ -45,14 +45,14 @@ const BESIDE_LATIN: [Script; 19] = [
     Script::Tibetan,
 ];
 
-/// The scripts used together in Chinese, Japanese and Korean, each also with Latin.
+/// The scripts that Chinese, Japanese and Korean use together, in addition to Latin.
 const WRITTEN_TOGETHER: [&[Script]; 3] = [
     &[Script::Han, Script::Bopomofo],
     &[Script::Han, Script::Hiragana, Script::Katakana],
     &[Script::Han, Script::Hangul],
 ];
 
-/// Judges one word: a label of a domain, or the text between signs of a local part.
+/// Checks one word: a label of a domain, or a part of a local part between special characters.
 pub(super) fn mix(word: &str) -> Mix {
     let own =
         |c: &char| !matches!(script_of(*c), Script::Common | Script::Inherited) || is_bound(*c);
@@ -77,8 +77,8 @@ pub(super) fn mix(word: &str) -> Mix {
     Mix::Confusable(stranger.unwrap_or(first))
 }
 
-/// Whether all letters of a word are Cyrillic or Greek letters that look like small Latin ones, so
-/// that the whole word looks Latin.
+/// Whether the whole word looks Latin, because all its letters are Cyrillic or Greek letters that
+/// look like small Latin ones.
 pub(super) fn reads_as_latin(word: &str) -> bool {
     const TWINS: &str = "аеіјоӏрсуһԁԛѕԝхѵοανρυ";
     let mut letters = word.chars().filter(|c| c.is_alphabetic()).peekable();
@@ -97,8 +97,8 @@ fn extensions(c: char) -> impl Iterator<Item = Script> {
     ScriptWithExtensions::new().get_script_extensions_val(c).iter()
 }
 
-/// Whether a character of the common script is used with certain scripts only, such as the Japanese
-/// mark of a long vowel.
+/// Whether a character belongs to certain scripts although Unicode assigns it to the common script,
+/// such as the Japanese mark of a long vowel.
 fn is_bound(c: char) -> bool {
     !c.is_ascii() && !belongs(c, Script::Common) && !belongs(c, Script::Inherited)
 }

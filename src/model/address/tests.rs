@@ -1,4 +1,4 @@
-//! Tables of texts with the addresses or errors they give.
+//! Tests which addresses or errors the parser returns for the texts in several tables.
 
 use super::*;
 
@@ -107,8 +107,8 @@ fn notes_name_what_is_legal_and_odd() {
 #[test]
 fn what_shows_nothing_is_taken_off_the_ends_and_refused_inside() {
     // One character of each kind: controls, format and direction marks, byte order mark, joiners,
-    // soft hyphen, Unicode spaces, fillers, variation selectors, tags, and characters drawn as
-    // nothing.
+    // soft hyphen, Unicode spaces, fillers, variation selectors, tags, and characters that fonts
+    // draw as nothing.
     for c in [
         '\u{1}',
         '\u{7f}',
@@ -394,7 +394,7 @@ mod properties {
 
     use super::*;
 
-    /// Different spellings of an address whose local part is a plain word.
+    /// Generates different spellings of an address whose local part is a plain word.
     fn spelling() -> impl Strategy<Value = (String, String)> {
         let local = "[a-zäöéžж]{1,6}|[a-z]{1,4}[.][a-z]{1,4}|ив[а-я]{1,4}";
         (local, "[a-z]{1,6}[.](com|example)", 0_u8..6, 0_usize..6).prop_map(
@@ -448,7 +448,7 @@ fn a_planned_address_keeps_its_letters_if_it_is_still_one() {
     };
     assert_eq!(planned("\"ann\"@x.org"), Ok(("\"ann\"@x.org".to_owned(), "x.org".to_owned())));
     assert_eq!(planned("Ann@x.org"), Ok(("Ann@x.org".to_owned(), "x.org".to_owned())));
-    // A text that cannot be in a header gets today's spelling.
+    // A text that cannot be in a header gets the current spelling.
     assert_eq!(planned(" ann@x.org\r\n"), Ok(("ann@x.org".to_owned(), "x.org".to_owned())));
     assert!(planned("a\u{200b}b@x.org").is_err());
 }

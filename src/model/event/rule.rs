@@ -1,5 +1,5 @@
-//! The rules for learning from events: which events to trust, and how many soft bounces count as a
-//! hard one.
+//! The rules for learning suppressions from events: which events to trust, and how many soft
+//! bounces count as a hard one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::{Bounce, Class, Event, EventKind};
 use crate::model::literal::parse_duration;
 
-/// Suppress a recipient after this many soft bounces within this time: `5 in 14d`.
+/// The number of soft bounces within a period after which a recipient is suppressed: `5 in 14d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SoftBounces {
-    /// At least 1.
+    /// The number of soft bounces, at least 1.
     pub count: u32,
     pub within: Duration,
 }
@@ -20,15 +20,15 @@ impl SoftBounces {
     /// The default: 5 in 14 days.
     pub const DEFAULT: Self = Self { count: 5, within: Duration::from_secs(14 * 86_400) };
 
-    /// Whether an event is a soft bounce that concerns the mailbox. Policy, rate, size and content
-    /// concern the sender.
+    /// Whether an event is a soft bounce because of the mailbox. Soft bounces because of policy,
+    /// rate, size or content concern the sender.
     pub fn counts(event: &Event) -> bool {
         event.kind == EventKind::Bounced
             && event.bounce == Some(Bounce::Soft)
             && Self::CLASSES.contains(&event.class.unwrap_or(Class::Other))
     }
 
-    /// The classes of bounces that count.
+    /// The classes of soft bounces that count.
     pub const CLASSES: [Class; 6] = [
         Class::MailboxDisabled,
         Class::MailboxFull,
@@ -67,12 +67,12 @@ impl FromStr for SoftBounces {
     }
 }
 
-/// What may be learned from events.
+/// Which suppressions may be learned from events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Believe {
-    /// `None` never counts soft bounces as a hard one.
+    /// The rule for soft bounces. `None` means that soft bounces never suppress a recipient.
     pub soft: Option<SoftBounces>,
-    /// Whether events received by mail may also suppress people that the ledger does not know.
+    /// Whether events received by mail may suppress addresses that the ledger does not know.
     pub mail_about_anybody: bool,
 }
 

@@ -1,5 +1,5 @@
-//! A JSON object as a row. Its numbers keep the digits they are written with: `1.10` stays `1.10`,
-//! and twenty digits stay twenty.
+//! A JSON object as a row. Numbers are output exactly as the list contains them: `1.10` stays
+//! `1.10`, and twenty digits stay twenty digits.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -10,21 +10,21 @@ use serde_json::{Map, Number, Value};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonRow {
     map: Map<String, Value>,
-    /// The original texts of all numbers, in order; empty if `serde_json` writes each of them the
-    /// same way.
+    /// The original texts of all numbers, in order. Empty if `serde_json` would write all of them
+    /// the same way.
     numbers: Vec<Box<str>>,
 }
 
-/// A key is repeated in an object inside the row, so that its numbers cannot be matched with their
-/// texts.
+/// An object inside the row contains a key twice, so the row's numbers cannot be matched with their
+/// original texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key is repeated in an object inside it")]
 pub struct RepeatedKey;
 
 impl JsonRow {
-    /// Creates a row from `source`, a single JSON object, and its parsed form `map`.
+    /// Creates a row. `source` is the text of a single JSON object, and `map` is its parsed form.
     pub fn new(map: Map<String, Value>, source: &str) -> Result<Self, RepeatedKey> {
-        // Every number that is written back differently was parsed as a float, including large
+        // A number is written differently only if it was parsed as a float, which includes large
         // integers and -0.
         if !map.values().any(has_float) {
             return Ok(Self { map, numbers: Vec::new() });
@@ -45,12 +45,13 @@ impl JsonRow {
         Ok(Self { map, numbers })
     }
 
-    /// Whether any number is written differently than `serde_json` would write it.
+    /// Whether the row contains a number that `serde_json` would write differently.
     pub fn has_texts(&self) -> bool {
         !self.numbers.is_empty()
     }
 
-    /// The value under `key`, and the original texts of its numbers if the row keeps texts.
+    /// The value of `key`. Also returns the original texts of the numbers in this value, if the row
+    /// keeps such texts.
     pub fn value(&self, key: &str) -> Option<(&Value, &[Box<str>])> {
         let value = self.map.get(key)?;
         if self.numbers.is_empty() {
@@ -65,8 +66,8 @@ impl JsonRow {
         Some((value, self.numbers.get(before..before + count(value)).unwrap_or_default()))
     }
 
-    /// The text under `key`: numbers as written, other values as JSON. `None` if the value is
-    /// missing or `null`.
+    /// The text of the value of `key`: numbers as in the list, other values as JSON. `None` if the
+    /// value is missing or `null`.
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         Some(match self.value(key)? {
             (Value::Null, _) => return None,
@@ -80,7 +81,7 @@ impl JsonRow {
         })
     }
 
-    /// Every number that was parsed as a float, with its original text.
+    /// All numbers that were parsed as floats, with their original texts.
     pub fn floats(&self) -> Vec<(f64, &str)> {
         let mut numbers = Vec::with_capacity(self.numbers.len());
         self.map.values().for_each(|value| collect(value, &mut numbers));
@@ -93,7 +94,7 @@ impl JsonRow {
             .collect()
     }
 
-    /// The row as JSON, with its numbers as written.
+    /// The row as JSON, with numbers as in the list.
     pub fn encode(&self) -> String {
         if self.numbers.is_empty() {
             return serde_json::to_string(&self.map).expect("a JSON object can be written");
@@ -112,7 +113,7 @@ impl Deref for JsonRow {
     }
 }
 
-/// A row whose numbers are as `serde_json` writes them.
+/// Creates a row whose numbers are written by `serde_json`.
 impl From<Map<String, Value>> for JsonRow {
     fn from(map: Map<String, Value>) -> Self {
         Self { map, numbers: Vec::new() }
@@ -146,7 +147,7 @@ fn collect<'a>(value: &'a Value, into: &mut Vec<&'a Number>) {
     }
 }
 
-/// The texts of the numbers in a valid JSON text.
+/// The texts of all numbers in a valid JSON text, in order.
 fn number_texts(source: &str) -> Vec<&str> {
     let bytes = source.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
