@@ -365,7 +365,7 @@ impl<R: Read> Records<R> {
         if is_marked(text) {
             let hint = "delete the line, or only the mark to keep the entry; put quotes around an address that really begins with this character";
             return Err(Problem::new(
-                "line begins with a mark that may comment it out; only # begins a comment",
+                "line is struck out by a mark at its beginning; only # begins a comment",
                 hint,
             )
             .into());
