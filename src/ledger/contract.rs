@@ -61,9 +61,9 @@ pub trait PlanStore {
     /// A recipient that an earlier run accepted, by key or address, becomes `already_accepted`,
     /// which has precedence over `suppressed`. Rejected and unknown recipients keep that outcome.
     ///
-    /// If the query in `seal.overlap` finds an overlap with other campaigns, the call returns it
-    /// and changes nothing. If two runs are sealed at the same time, the second one finds the
-    /// first.
+    /// If the query in `seal.overlap` finds an overlap with other campaigns, the call returns the
+    /// overlap and changes nothing. If two runs are sealed at the same time, the second call finds
+    /// the overlap with the first run.
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
     /// Returns the outcome that `seal` would carry over to each recipient, or `None` for a
     /// recipient without such an outcome. Returns `None` for the whole query if the campaign has

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 /// One fact, such as whether a relay accepts commands sent right after the final dot of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// What the fact describes. Each kind is written and read by one module, which documents its
-    /// value.
+    /// The kind of fact. Each kind is written and read by one module, which documents the values.
     pub kind: String,
     /// The provider's name, or the server's host, port and software. Never an address or a secret.
     pub subject: String,

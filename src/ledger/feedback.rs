@@ -30,7 +30,7 @@ impl LinkedBy {
     }
 }
 
-/// What the ledger did with an event.
+/// The result of storing an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// False if the ledger already had the event. In this case nothing was changed.

@@ -143,7 +143,7 @@ impl Remains {
         })
     }
 
-    /// Which kinds of files remain.
+    /// The kind of files that remain.
     pub(crate) fn leaves(&self) -> Leaves {
         match (self.runs().is_empty(), self.locks) {
             (false, _) => Leaves::Runs,

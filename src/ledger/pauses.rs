@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::outcome::Kind;
 
-/// What a pause stops.
+/// The part of the workspace that a pause stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "name")]
 pub enum PauseScope {
@@ -41,7 +41,7 @@ impl PauseScope {
         matches!(self, Self::Provider(name) if name == provider)
     }
 
-    /// What the pause stops, worded as the subject of a sentence.
+    /// The stopped part of the workspace, worded as the subject of a sentence.
     pub fn words(&self) -> String {
         match self {
             Self::Workspace => "this workspace".to_owned(),

@@ -34,13 +34,13 @@ pub(crate) struct RunRecord {
     /// The campaign's id, as in the ledger.
     pub campaign: String,
     pub env: Option<String>,
-    /// Hash of the lists' rows. Equal hashes mean equal row numbers.
+    /// Hash of the rows of all lists. Runs with equal hashes number their rows in the same way.
     pub list_fingerprint: String,
     /// Hash of the message; `None` in a record of version 1.
     #[serde(default)]
     pub message_fingerprint: Option<String>,
-    /// Which runs this run is compared with: empty for real mail, `sandbox`, or [`UNREACHED`].
-    /// `None` in a record of version 1.
+    /// The class of runs that this run is compared with: empty for real mail, `sandbox`, or
+    /// [`UNREACHED`]. `None` in a record of version 1.
     #[serde(default)]
     pub apart: Option<String>,
     /// The number of the ledger's last batch when the run was planned. Each later execution ends by

@@ -16,8 +16,8 @@ pub struct Seal {
     pub limit: Option<u64>,
     /// The provider to try first for a whole cohort, instead of the provider planned for each row.
     pub cohorts: Vec<(Cohort, String)>,
-    /// Which runs to compare with (see [`OverlapQuery::apart`]) and the sketch of the recipients.
-    /// `None` if the run reaches no recipient of its list.
+    /// The class of runs to compare with (see [`OverlapQuery::apart`]) and the sketch of the
+    /// recipients. `None` if the run reaches no recipient of its list.
     pub people: Option<(String, People)>,
     /// The overlap query to run before sealing, in the same transaction. `None` if the operator has
     /// already decided to send.

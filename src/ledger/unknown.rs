@@ -11,8 +11,8 @@ const UNTRACED: &str =
 /// Stored as detail if the trace shows that the recipient's message may have been accepted.
 const UNANSWERED: &str = "the process ended before the answer";
 
-/// Why recovery left a recipient `unknown`. The ledger stores this cause as text in `detail`, and
-/// the text is the same in all versions of mailbatch.
+/// The reason why recovery left a recipient `unknown`. The ledger stores it as text in `detail`,
+/// and the text is the same in all versions of mailbatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
     /// No trace shows how far the batch was sent or in which requests.
@@ -43,7 +43,7 @@ pub struct Proof {
     /// The event's type, such as `delivered`.
     pub kind: String,
     pub at: Timestamp,
-    /// Where the event came from, such as `webhook`.
+    /// The source of the event, such as `webhook`.
     pub source: String,
     /// The provider that reported the event; empty for mail.
     pub provider: String,

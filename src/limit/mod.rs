@@ -208,7 +208,7 @@ impl Pacer {
         }
     }
 
-    /// Records that a lease ended with `used` grants, the last one at `until` or earlier. The next
+    /// Records the end of a lease. `used` of its grants were used, and none after `until`. The next
     /// request returns the unused part to the ledger.
     fn gives_back(&self, held: &Held, used: u32, until: Instant) {
         let until = held

@@ -75,8 +75,8 @@ impl fmt::Display for Dedupe {
     }
 }
 
-/// Why a text is not a valid address. The messages do not repeat the address, only a single invalid
-/// character of it.
+/// The reason why a text is not a valid address. The messages do not repeat the address; at most
+/// they name one invalid character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("address is empty")]

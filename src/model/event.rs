@@ -114,7 +114,7 @@ words! {
 }
 
 words! {
-    /// Where an event comes from.
+    /// The source of an event.
     Source {
         /// A delivery status notification, or a bounce in free text.
         Dsn = "dsn",
@@ -184,8 +184,8 @@ pub struct Event {
     /// Identifies the event among all events of the provider. [`Event::identify`] sets it if the
     /// source gives no id.
     pub id: String,
-    /// Whether only free text reports the event, which any sender can write. The event is stored,
-    /// but it has no recipient and suppresses none.
+    /// Whether the event is reported only by free text, which any sender can write. Such an event
+    /// is stored, but not linked to a recipient, and suppresses no address.
     #[serde(skip)]
     pub is_hearsay: bool,
     /// The first [`RAW_LIMIT`] bytes of the source's data, unchanged.

@@ -134,7 +134,7 @@ impl Percent {
         self.0 / 100.0
     }
 
-    /// This share of `n`, rounded up.
+    /// Returns this share of `n`, rounded up.
     pub fn of_rounded_up(self, n: u64) -> u64 {
         // Counts are far below 2^53, so the product is exact enough to round up.
         ((n as f64) * self.0 / 100.0 - 1e-9).ceil().max(0.0) as u64

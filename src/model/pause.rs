@@ -14,7 +14,7 @@ use crate::model::literal::{Percent, parse_duration};
 use crate::model::outcome::words;
 
 words! {
-    /// What a rule counts.
+    /// The kind of recipients that a rule counts.
     Watched {
         /// Recipients whose message was reported as bounced, hard or soft.
         Bounced = "bounced",

@@ -74,7 +74,7 @@ pub(crate) struct Survey {
     pub guesses: Vec<(String, Guess)>,
     /// The encoding of each list, in order.
     pub encodings: Vec<(String, ReadAs)>,
-    /// What the reader changed or left out.
+    /// The findings about rows that the reader changed or left out.
     pub findings: Vec<Finding>,
     /// The number of addresses of `canary.always` that are in no list.
     pub always_missing: usize,

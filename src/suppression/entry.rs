@@ -73,7 +73,7 @@ pub struct Entry {
     pub reason: Reason,
     /// The kind of mail that the entry stops.
     pub scope: Scope,
-    /// Where the entry came from, in the operator's words.
+    /// The origin of the entry, in the operator's words.
     pub source: String,
     /// When the entry was created.
     pub created_at: Option<Timestamp>,

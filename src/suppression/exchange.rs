@@ -92,7 +92,7 @@ pub(crate) struct Import<'a> {
     /// The column that contains the addresses. If it is `None`, [`import`] looks for the only
     /// column with a known name.
     pub column: Option<&'a str>,
-    /// The reason for rows that have none; `None` stands for `manual`.
+    /// The reason for rows that have none. `None` means `manual`.
     pub reason: Option<Reason>,
     /// The source for rows that have none.
     pub source: &'a str,
@@ -106,7 +106,7 @@ pub(crate) struct Import<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Imported {
     pub entries: Vec<LedgerSuppression>,
-    /// What the reader skipped or repaired.
+    /// The findings about rows that the reader skipped or repaired.
     pub findings: Vec<Finding>,
 }
 

@@ -39,7 +39,7 @@ pub(super) enum Column {
     Other,
 }
 
-/// Why a line is invalid, and how to fix it. Contains no text from the line, because it may be an
+/// The error of a line and its hint. Contains no text from the line, because that may be an
 /// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {

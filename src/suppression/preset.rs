@@ -53,7 +53,7 @@ pub(crate) struct Exported {
     pub entries: Vec<LedgerSuppression>,
     /// The number of rows that concern only some mail, or that do not suppress an address.
     pub left_out: u64,
-    /// What the reader skipped or repaired.
+    /// The findings about rows that the reader skipped or repaired.
     pub findings: Vec<Finding>,
 }
 

@@ -8,7 +8,7 @@ use crate::model::address::has_unseen_ends;
 use crate::model::error::{Error, Result};
 use crate::model::recipient::Fields;
 
-/// What is wrong with a row, and how to fix it.
+/// The error of a row and its hint.
 pub(super) type Flaw = (String, &'static str);
 
 /// Calls `take` for every non-empty row, including the header. Fields are trimmed. For a header,

@@ -20,7 +20,7 @@ use crate::model::address::Address;
 use crate::model::error::{Error, Result};
 use crate::model::outcome::{Kind, Reason};
 
-/// Why an address is suppressed. Does not contain the address.
+/// The reason why an address is suppressed. Does not contain the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// The strongest of the reasons. The order is complaint, hard bounce, unsubscribe, manual.
@@ -120,7 +120,7 @@ impl Suppressions {
         &self.noted
     }
 
-    /// Why this address is suppressed; `None` if the address is not suppressed.
+    /// Returns the reason why this address is suppressed; `None` if the address is not suppressed.
     pub fn screen(&self, address: &Address) -> Option<Hit> {
         self.screen_folded(address, &address.folded())
     }

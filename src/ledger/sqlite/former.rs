@@ -15,7 +15,7 @@ use crate::model::outcome::{Outcome, Reason};
 /// outcome.
 pub(super) const KEPT: &str = "kept";
 
-/// Why an open recipient is not attempted now.
+/// The reason why an open recipient is not attempted now.
 #[derive(Clone, Copy)]
 pub(super) struct NotTried<'a> {
     /// `suppressed` or `held`.

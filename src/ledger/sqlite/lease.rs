@@ -397,7 +397,8 @@ mod tests {
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            // What the processes report about their leases, and when each process knows its report.
+            // The reports of the processes about their leases, each with the time at which it is
+            // made.
             let mut reported: Vec<(i64, Spent)> = Vec::new();
             for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));

@@ -23,7 +23,8 @@ pub(super) const RECIPIENT: &str =
     "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
     r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2, r.carried_from, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 
-/// The same columns for an open row, with empty values for the results of earlier attempts.
+/// The columns of [`RECIPIENT`] for an open row, with empty values for the results of earlier
+/// attempts.
 const OPEN_RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, NULL, NULL, '', '', '', NULL, r.attempts, '', '',
     r.first_at, NULL, '', r.state = 2, NULL, f.files FROM recipients r JOIN fields f ON f.id = r.id";
 

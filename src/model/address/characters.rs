@@ -250,7 +250,7 @@ pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
     use GeneralCategory as G;
     match c {
         '-' | '_' | '0'..='9' | 'a'..='z' => true,
-        // Section 2.6, PVALID and CONTEXTO.
+        // RFC 5892 section 2.6, PVALID and CONTEXTO.
         '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
         '\u{b7}'
         | '\u{375}'
@@ -259,16 +259,16 @@ pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
         | '\u{30fb}'
         | '\u{660}'..='\u{669}'
         | '\u{6f0}'..='\u{6f9}' => true,
-        // Section 2.8, CONTEXTJ.
+        // RFC 5892 section 2.8, CONTEXTJ.
         '\u{200c}' | '\u{200d}' => true,
-        // Section 2.6, DISALLOWED.
+        // RFC 5892 section 2.6, DISALLOWED.
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
             false
         }
-        // Section 2.4, ignored blocks: Combining Diacritical Marks for Symbols, Musical Symbols,
+        // RFC 5892 section 2.4, ignored blocks: Combining Diacritical Marks for Symbols, Musical Symbols,
         // Ancient Greek Musical Notation.
         '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => false,
-        // Section 2.9, the letters of old Hangul syllables.
+        // RFC 5892 section 2.9, the letters of old Hangul syllables.
         '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
         _ => {
             matches!(

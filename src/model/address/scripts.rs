@@ -10,7 +10,7 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::Script;
 use icu_properties::script::ScriptWithExtensions;
 
-/// Which scripts the letters of a word belong to.
+/// The result of checking the scripts of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mix {
     /// The letters belong to one script, or to scripts that are normally written together.

@@ -67,7 +67,7 @@ impl FromStr for SoftBounces {
     }
 }
 
-/// Which suppressions may be learned from events.
+/// The rules that decide which suppressions may be learned from events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Believe {
     /// The rule for soft bounces. `None` means that soft bounces never suppress a recipient.
