@@ -26,7 +26,7 @@ pub struct PlannedRow {
     pub fields: String,
     /// The attachments of this row, encoded by `planned_file::encode`.
     pub files: Option<String>,
-    /// `None` for a row to be sent.
+    /// The outcome, reason and detail of a row that is not sent; `None` for a row to be sent.
     pub outcome: Option<(Outcome, Reason, String)>,
     /// A keyed hash that orders the canary's draw. It is the same after a restart.
     pub draw: i64,

@@ -169,8 +169,8 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
     Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
 }
 
-/// A suspicious property of a valid entry, often caused by a mistake. The intended address may not
-/// be suppressed.
+/// A suspicious property of a valid entry. It is often a mistake that leaves the intended address
+/// unsuppressed.
 pub(crate) fn odd_note(entry: &str) -> Option<Note> {
     if let Some(domain) = entry.strip_prefix('@') {
         return (!domain.contains('.')).then_some(Note::NoDot);

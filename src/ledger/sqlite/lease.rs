@@ -258,8 +258,8 @@ mod tests {
         };
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
-        // After the clock was set back, the earlier lease may be in use for two more seconds (`STILL_HELD`),
-        // and the window lasts one second.
+        // After the clock was set back, the earlier lease may be in use for two more seconds
+        // (`STILL_HELD`), and the window lasts one second.
         assert_eq!(ask(0), Leased::NotBefore(at(3_000_000)));
         assert_eq!(ask(500_000), Leased::NotBefore(at(3_000_000)));
         assert!(matches!(ask(3_000_000), Leased::Granted(Lease { count: 2, .. })));

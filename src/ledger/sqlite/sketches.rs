@@ -314,8 +314,8 @@ fn sketched(
             };
             found.add(person, &fate, since, now);
         }
-        // A sketch without matching recipients still limits the hashes that can be compared, by its
-        // bound.
+        // A sketch without matching recipients is kept too, because its bound limits the
+        // comparison.
         all.push(found);
     }
     Ok(all)

@@ -265,8 +265,8 @@ pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
         '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => {
             false
         }
-        // RFC 5892 section 2.4, ignored blocks: Combining Diacritical Marks for Symbols, Musical Symbols,
-        // Ancient Greek Musical Notation.
+        // RFC 5892 section 2.4, ignored blocks: Combining Diacritical Marks for Symbols, Musical
+        // Symbols, Ancient Greek Musical Notation.
         '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => false,
         // RFC 5892 section 2.9, the letters of old Hangul syllables.
         '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
