@@ -204,9 +204,10 @@ pub(super) struct Found {
     reason: Option<i64>,
     code: String,
     detail: String,
-    /// The id of that run; empty if the run was removed.
+    /// The id of the earlier run; empty if the run was removed.
     run: String,
-    /// The run from which that run had carried the outcome over itself.
+    /// The run from which `run` carried the outcome over; `None` if `run` attempted the recipient
+    /// itself.
     from: Option<String>,
 }
 
