@@ -267,7 +267,7 @@ impl Survey {
         let (count, places) = &self.trimmed;
         let more = if *count > places.len() as u64 { ", …" } else { "" };
         let addresses = if *count == 1 { "address" } else { "addresses" };
-        (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were removed: {}{more}", places.join(", ")))
+        (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end; these characters were removed: {}{more}", places.join(", ")))
     }
 
     /// The hint for a row that cannot be rendered. It may suggest columns of all lists.

@@ -74,7 +74,7 @@ fn kind_of(start: &[u8]) -> &'static str {
     match text {
         _ if start.iter().all(|byte| *byte == 0) => "zeros where a database begins",
         Some(text) if !text.chars().any(|c| c.is_control() && !c.is_whitespace()) => "a text file",
-        _ => "a file that is no SQLite database, or one with a damaged beginning",
+        _ => "a file that is no SQLite database, or a database with a damaged beginning",
     }
 }
 
