@@ -260,7 +260,7 @@ impl Address {
         !self.text.is_ascii()
     }
 
-    /// The properties that are valid but often a mistake.
+    /// The unusual properties of this address, each of which is often a mistake.
     pub fn notes(&self) -> Vec<Note> {
         const ROLES: [&str; 14] = [
             "abuse",
