@@ -15,7 +15,7 @@ use minijinja::syntax::SyntaxConfig;
 mod reader;
 
 /// The error for a template that the engine accepts without the added checks but refuses with them.
-pub(crate) const TOO_DEEP: &str = "its brackets lie too deep: use fewer levels of nested brackets";
+pub(crate) const TOO_DEEP: &str = "its brackets lie too deep in each other: use fewer levels";
 
 /// A template with added checks.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ fn note_where_listed(context: &Context, run: &Run, email: &str) -> Result<()> {
     files.retain(|file| file.exists());
     let found = places(context, &files, &address)?;
     if found.is_empty() {
-        context.note("mailbatch: this address is no longer suppressed, neither in a suppression file nor in the ledger");
+        context.note("mailbatch: this address is now in no suppression file and not in the ledger");
     }
     found.iter().for_each(|(place, entry)| {
         context.note(&format!("mailbatch: listed now in {place} ({})", entry.reason))

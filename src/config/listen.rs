@@ -53,7 +53,7 @@ pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSe
                 if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
             let node = section.get(there).expect("the path was parsed from this node");
             return Err(section
-                .error(node, format!("listen.{there} is set, but listen.{missing} is missing"))
+                .error(node, format!("listen.{there} is set without listen.{missing}"))
                 .hint(format!("add {missing} = \"FILE.pem\"")));
         }
     };

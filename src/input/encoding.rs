@@ -161,7 +161,7 @@ impl Text {
         let line = self.line + newlines(&text.as_bytes()[..at]);
         let found = text[at..].chars().next().map_or(0, u32::from);
         let what = format!(
-            "contains U+{found:04X}, a control character that does not occur in text: the encoding is wrong"
+            "holds U+{found:04X}, a control character that does not occur in text: the encoding is wrong"
         );
         Err(Problem::new(Place::Line(line), what).hint(OTHER_ENCODING))
     }
@@ -192,7 +192,7 @@ impl Text {
                     let name = decoder.encoding().name();
                     let problem = Problem::new(
                         Place::Line(line),
-                        format!("the bytes before offset {at} are not valid {name}"),
+                        format!("the bytes before offset {at} are no {name} text"),
                     );
                     return Err(problem.hint("name its encoding: --encoding LABEL"));
                 }

@@ -30,7 +30,7 @@ fn route_of(settings: &Settings, run: &Run, frozen: Option<&RunRoute>) -> Result
     let route = RunRoute { providers: there(&frozen.providers), order: there(&frozen.order) };
     if route.providers.is_empty() {
         return Err(Error::usage(format!(
-            "run {} was planned with {}, but none of these providers is in the configuration now",
+            "run {} goes through {}, but none of these providers is in the configuration now",
             run.id,
             frozen.providers.join(", ")
         ))

@@ -198,7 +198,7 @@ impl Layout {
             }
             (None, []) => {
                 return Err((
-                    "no column has a known name for addresses".to_owned(),
+                    "no column can be meant for addresses: none has a known name".to_owned(),
                     "name the column of addresses with --column, or call it email in the header",
                 ));
             }

@@ -126,7 +126,7 @@ impl Cursor {
         if found.read_until.duration_since(now) > SKEW {
             self.place = Some(back(now, FAR));
             return Some(format!(
-                "{path}: the stored position {} is in the future, so a clock was ahead",
+                "{path}: the log was read until {}, which is in the future, so a clock was ahead",
                 time(found.read_until)
             ));
         }

@@ -114,7 +114,7 @@ fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) ->
                 .to_owned(),
         );
     }
-    Error::usage(format!("providers.{name}: the API of this provider has no event log"))
+    Error::usage(format!("providers.{name}: the API of this provider has no log of events"))
         .hint(instead.join("; "))
 }
 

@@ -205,7 +205,7 @@ impl Files {
             .find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys))
         {
             return Err(format!(
-                "the profile [{}] contains {key}, which is known, but not built yet",
+                "the profile [{}] says {key}, which is known, but not built yet",
                 self.profile
             ));
         }
