@@ -1,4 +1,5 @@
-//! Attachments: read and encoded once, frozen with the message, copied into every mail.
+//! Attachments that are the same for every recipient. Each is read and encoded once and frozen with
+//! the message.
 
 use std::fmt;
 use std::path::Path;
@@ -15,24 +16,24 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::header;
 use super::keys::AttachmentKey;
 
-/// The type of an attached message.
+/// The content type of an e-mail message.
 const MESSAGE: &str = "message/rfc822";
-/// The type of anything.
+/// The content type of a file of unknown type.
 const BYTES: &str = "application/octet-stream";
-/// The most bytes of a Content-ID, which must fit on a line.
+/// The most bytes of a Content-ID, so that it fits on a line.
 const LONGEST_CID: usize = 200;
-/// RFC 5322 section 2.1.1: the most bytes of a line without its line end.
+/// The most bytes of a line without its line end (RFC 5322 section 2.1.1).
 const LONGEST_LINE: usize = 998;
 
-/// An attachment as the ledger keeps it.
+/// An attachment as it is stored in the ledger.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Attachment {
     pub(super) name: String,
     pub(super) content_type: String,
-    /// The bytes in base64.
+    /// The file's content in base64.
     pub(super) data: String,
-    /// What the HTML calls it, where it is shown there and not attached.
+    /// The Content-ID by which the HTML shows the file. A file without one is attached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cid: Option<String>,
 }
@@ -44,8 +45,8 @@ impl fmt::Debug for Attachment {
 }
 
 impl Attachment {
-    /// Reads the file; a relative path is relative to `directory`. Errors are exit 4 and name the
-    /// file.
+    /// Reads the file. A relative path is relative to `directory`. An error has exit code 4 and
+    /// names the file.
     pub(super) fn load(key: &AttachmentKey, directory: &Path) -> Result<Self> {
         let path = directory.join(&key.path);
         let data = files::read(&path, files::ATTACHMENT).map_err(|why| {
@@ -55,7 +56,7 @@ impl Attachment {
         let own_name = key.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = key.name.clone().or(own_name).unwrap_or_default();
         let Some(name) = clean_name(&name) else {
-            return Err(Error::usage(format!("attachment {}: the name is empty", path.shown())));
+            return Err(Error::usage(format!("attachment {}: `name` is empty", path.shown())));
         };
         let content_type = type_of(&name, key.content_type.as_deref(), &data);
         if key.cid.as_deref().is_some_and(|cid| !is_cid(cid)) {
@@ -69,13 +70,13 @@ impl Attachment {
         Ok(attachment)
     }
 
-    /// How many bytes the file has.
+    /// The approximate size of the file in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() / 4 * 3
     }
 
-    /// The MIME part, encoded; the error is a fragment. Text in UTF-8 says so, and a message goes
-    /// as it is, because RFC 2046 section 5.2.1 allows no encoding of it.
+    /// Returns the encoded MIME part. The error is a sentence fragment. UTF-8 text gets a charset.
+    /// A message is not encoded, because RFC 2046 section 5.2.1 does not allow it.
     pub(super) fn part(&self) -> Result<SinglePart, String> {
         let lower = self.content_type.to_ascii_lowercase();
         let is_message = lower == MESSAGE;
@@ -110,13 +111,14 @@ impl Attachment {
     }
 }
 
-/// The name of a file as it stands in a mail; `None` where nothing is left of it.
+/// Returns a file name that is safe in a header and contains no path. `None` if nothing remains.
 pub(super) fn clean_name(name: &str) -> Option<String> {
     let name = header::sanitise(name).replace(['/', '\\'], "_");
     (!name.is_empty()).then_some(name)
 }
 
-/// The type of a file: the one that is given, else what its name and its bytes say.
+/// Returns the content type of a file: `given`, or else the type that the name and the content
+/// suggest.
 pub(super) fn type_of(name: &str, given: Option<&str>, data: &[u8]) -> String {
     let guessed = || match guess(name) {
         MESSAGE if whole_message(data).is_err() => BYTES,
@@ -125,27 +127,27 @@ pub(super) fn type_of(name: &str, given: Option<&str>, data: &[u8]) -> String {
     given.unwrap_or_else(guessed).to_owned()
 }
 
-/// Whether a text can be a Content-ID that needs no quotes, in a header or in HTML.
+/// Whether a text can be a Content-ID without quotes or escapes, both in a header and in HTML.
 pub(super) fn is_cid(text: &str) -> bool {
     (1..=LONGEST_CID).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$*+-./=@^_~".contains(&b))
 }
 
-/// The refusal of a Content-ID.
+/// Returns the error for an invalid Content-ID.
 pub(super) fn bad_cid(shown: &str) -> Error {
-    Error::usage(format!("attachment {shown}: `cid` has a character that a Content-ID cannot have"))
+    Error::usage(format!("attachment {shown}: `cid` is not valid: it is empty, too long, or has a character that a Content-ID cannot have"))
         .hint("use letters, digits, dots and hyphens, as in cid = \"logo.png\"")
 }
 
-/// A message with CRLF line ends, as 7bit; the error is a fragment. 8bit would be refused for every
-/// recipient by a server without 8BITMIME.
+/// Returns a message with CRLF line ends, encoded as 7bit. The error is a sentence fragment. 8bit
+/// is not used, because a server without 8BITMIME would refuse it.
 fn whole_message(data: &[u8]) -> Result<Body, String> {
     let mut out = Vec::with_capacity(data.len() + data.len() / 32);
     for line in data.split_inclusive(|byte| *byte == b'\n') {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.len() > LONGEST_LINE || text.iter().any(|byte| matches!(byte, 0 | b'\r' | 128..)) {
-            return Err("a message with other characters than ASCII, lines over 998 bytes, NUL or a lone CR cannot go as message/rfc822; leave `content_type` out".to_owned());
+            return Err("a file with non-ASCII characters, lines over 998 bytes, NUL or a lone CR cannot be attached as message/rfc822; remove `content_type`".to_owned());
         }
         out.extend_from_slice(text);
         if line.ends_with(b"\n") {
@@ -223,7 +225,7 @@ mod tests {
         }
     }
 
-    /// The part of a file of this name.
+    /// Returns the MIME part of a file with this name.
     fn part_of(name: &str, data: &[u8]) -> Result<String, String> {
         let attachment = Attachment {
             name: name.to_owned(),

@@ -1,8 +1,9 @@
-//! Reading files below a directory, whatever their names are: names come from the list.
+//! Reads files below a directory. Their names come from the recipient list and are not trusted.
 //!
-//! The rule it keeps: nothing outside is opened. Each part of a path is opened from the one before
-//! it and follows no symbolic link, so a link that is put there meanwhile is an error too; what is
-//! no regular file is not opened, and opening never waits, not even for a file replaced by a FIFO.
+//! The rule it keeps: no file outside the directory is opened. Each part of a path is opened
+//! relative to the part before it, without following symbolic links, so a link that replaces a
+//! directory is refused. Only regular files are opened, and opening never blocks, even if a FIFO
+//! replaces the file.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,11 +13,12 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
-/// Why a file is not read: a fragment that does not name it.
+/// Why a file is not read. The text is a sentence fragment that does not name the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) what: String,
-    /// It says nothing about the file: the process or the machine lacks something.
+    /// Whether the process or the machine is the cause, for example a lack of memory, and not the
+    /// file.
     pub(super) is_ours: bool,
 }
 
@@ -36,24 +38,24 @@ fn failed(why: Errno) -> Refused {
     Refused { what, is_ours }
 }
 
-const LINK: &str = "a symbolic link stands in its path, and none is followed";
+const LINK: &str = "its path contains a symbolic link, which is not followed";
 const NO_DIRECTORY: &str = "a part of its path is no directory";
 
-/// Checks that a path leads below its directory by its own words.
+/// Checks that a path is relative and has no empty part, `.` or `..`.
 pub(super) fn check(path: &str) -> Result<(), Refused> {
     if path.starts_with('/') {
-        return Err(refused("its path begins at the root; paths are relative to attach_dir"));
+        return Err(refused("its path begins at the root, but must be relative to attach_dir"));
     }
     if path.contains('\0') {
-        return Err(refused("its path has a NUL"));
+        return Err(refused("its path contains a NUL character"));
     }
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(refused("its path has an empty part, `.` or `..`"));
+        return Err(refused("its path contains an empty part, `.` or `..`"));
     }
     Ok(())
 }
 
-/// Reads a whole file of 1 to `most` bytes.
+/// Reads a whole file. The file must have between 1 and `most` bytes.
 pub(super) fn read(directory: &Path, path: &str, most: u64) -> Result<Vec<u8>, Refused> {
     check(path)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -85,7 +87,7 @@ pub(super) fn read(directory: &Path, path: &str, most: u64) -> Result<Vec<u8>, R
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    // One that is written to may have grown.
+    // The file may have grown since its size was read.
     File::from(file).take(most + 1).read_to_end(&mut bytes).map_err(|why| {
         why.raw_os_error().map_or_else(
             || refused("the file cannot be read"),
@@ -100,7 +102,7 @@ pub(super) fn read(directory: &Path, path: &str, most: u64) -> Result<Vec<u8>, R
 }
 
 pub(super) fn too_large() -> Refused {
-    refused("the attachments make a message of more than 60 MB, for base64 adds a third")
+    refused("with these attachments, the message has more than 60 MB after base64 encoding")
 }
 
 fn kind(at: &OwnedFd, name: &str) -> Result<FileType, Refused> {
@@ -189,7 +191,7 @@ mod tests {
         let swaps = std::thread::scope(|scope| {
             let swapper = scope.spawn(|| {
                 for _ in 0..2_000 {
-                    // The directory and the link change places at once.
+                    // Exchanges the directory and the link in one step.
                     let _ = rustix::fs::renameat_with(
                         CWD,
                         at("d"),

@@ -1,5 +1,5 @@
-//! Where the body of a message comes from: its file, another file, files among which rows choose, or
-//! keys.
+//! Finds the body of a message: in the message file, in a file that `body` names, or in the keys
+//! `html` and `text`.
 
 use std::path::Path;
 
@@ -14,20 +14,20 @@ use super::keys::MessageKeys;
 use super::pages::{self, Page};
 use super::template::Source;
 
-/// What a body may come from, beside a file that holds it.
+/// The places where a body can be written, other than the message file itself.
 pub(super) struct Given<'a> {
-    /// The message file.
+    /// The path of the message file.
     pub(super) path: Option<&'a Path>,
-    /// The folder that `body` is relative to without one.
+    /// The folder that `body` is relative to if there is no message file.
     pub(super) body_folder: Option<&'a Path>,
-    /// Where `body` is written.
+    /// The place where `body` is written, for errors.
     pub(super) place: String,
     pub(super) body: Option<Source>,
     pub(super) html: Option<Source>,
     pub(super) text: Option<Source>,
 }
 
-/// The body, and the folder that files are included from.
+/// Returns the body, and the folder that included files are read from.
 pub(super) fn load(
     file: Option<MessageFile>,
     keys: &MessageKeys,
@@ -40,7 +40,7 @@ pub(super) fn load(
         (Some(file), Some(folder)) if file.keys.body.is_none() => {
             if given.body.is_some() {
                 odd.push(
-                    "`body` under [message] is not used, since the message file contains a body"
+                    "`body` under [message] is ignored, because the message file contains a body"
                         .to_owned(),
                 );
             }
@@ -68,7 +68,7 @@ pub(super) fn load(
     }
 }
 
-/// A body in a file that `body` names.
+/// Returns the body from the files that `body` can name.
 fn chosen(
     (template, given): (&Source, &Given<'_>),
     base: &Path,
@@ -78,7 +78,7 @@ fn chosen(
 ) -> Result<(Body, Option<Folder>)> {
     if given.html.is_some() || given.text.is_some() {
         odd.push(
-            "`html` and `text` under [message] are not used, since `body` names a file".to_owned(),
+            "`html` and `text` under [message] are ignored, because `body` names a file".to_owned(),
         );
     }
     let choosing = Choosing::of(&template.text, base).map_err(|why| {
@@ -100,7 +100,7 @@ fn chosen(
     Ok((body, Some(root)))
 }
 
-/// A body in keys.
+/// Returns the body from the keys `html` and `text`.
 fn inline(given: Given<'_>, inline_css: Option<bool>, odd: &mut Vec<String>) -> Result<Body> {
     match (given.html, given.text) {
         (Some(html), text) => {

@@ -1,4 +1,5 @@
-//! Bodies: from the templates of a message to its text part and its HTML part.
+//! The body of a message: its templates, and the text part and HTML part that they produce for a
+//! row.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -19,10 +20,10 @@ use super::template::{
 use super::variants::{Part, Variant, Variants};
 use super::{confined, derived, elements, preheader};
 
-/// The most characters of a body's name that an error shows.
+/// The most characters of a body's name that an error quotes.
 const LONGEST_NAME: usize = 80;
 
-/// What a message file's body is written in.
+/// The format of a message file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Text,
@@ -31,7 +32,7 @@ pub(super) enum Format {
     Mjml,
 }
 
-/// The body's templates. Markdown stands alone; HTML may have a text of its own beside it.
+/// The templates of a body. HTML may have a separate text; Markdown produces both parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(super) enum Body {
@@ -41,7 +42,7 @@ pub(super) enum Body {
         html: Source,
         text: Option<Source>,
     },
-    /// A body for each name that `name` may give. Since version 2.
+    /// One body for each file that the template `name` can select. Since version 2.
     Chosen {
         folder: String,
         name: Source,
@@ -50,7 +51,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    /// Whether a message of it has HTML.
+    /// Whether the body, or any of the bodies that rows choose from, has HTML.
     pub(super) fn has_html(&self) -> bool {
         match self {
             Self::Chosen { bodies, .. } => bodies.iter().any(|(_, body)| body.has_html()),
@@ -58,26 +59,27 @@ impl Body {
         }
     }
 
-    /// Compiles the templates.
+    /// Adds the templates to `templates` and compiles them.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
         if let Self::Chosen { name, .. } = self {
             templates.add(BODY_FILE, name)?;
         }
         for body in self.each() {
             let Self::Html { html, text: None } = body else { continue };
-            // The file's HTML is in each message, so it is refused before any of them is made.
+            // The HTML is part of every message, so HTML that is too large is refused before
+            // rendering.
             let what = html.file.as_deref().filter(|_| matches!(self, Self::Chosen { .. }));
             let what = what.unwrap_or(HTML_BODY);
             let refused = |why| {
                 Error::refused(format!("{what}: {why}"))
-                    .hint("lay the message out with fewer elements, or write it in Markdown")
+                    .hint("use fewer elements in the message, or write it in Markdown")
             };
             elements::bounded(&html.text).map_err(refused)?;
         }
         self.templates().into_iter().try_for_each(|(name, source)| {
             match source.text.ends_with('\n') {
-                // The engine removes one line break from the end of a template. HTML keeps all the
-                // bytes of its file.
+                // The engine removes one line break from the end of a template. For HTML, one is
+                // added, so that every byte of the file is kept.
                 true if name.starts_with(HTML_BODY) => {
                     let text = format!("{}\n", source.text);
                     templates.add(&name, &Source { text, ..source.clone() })
@@ -87,7 +89,7 @@ impl Body {
         })
     }
 
-    /// The bodies of which a row has one.
+    /// The bodies that a row can get.
     fn each(&self) -> impl Iterator<Item = &Self> {
         let (own, chosen) = match self {
             Self::Chosen { bodies, .. } => (None, bodies.as_slice()),
@@ -96,7 +98,7 @@ impl Body {
         own.into_iter().chain(chosen.iter().map(|(_, body)| body))
     }
 
-    /// The templates of the bodies with their names.
+    /// The templates of all bodies with their names.
     pub(super) fn templates(&self) -> Vec<(Cow<'static, str>, &Source)> {
         match self {
             Self::Chosen { bodies, .. } => {
@@ -115,7 +117,7 @@ impl Body {
         }
     }
 
-    /// The templates ready for rows.
+    /// Returns the renderers of all bodies.
     pub(super) fn printers(&self, has_preheader: bool) -> Printers {
         let variants = Arc::new(match self {
             Self::Chosen { .. } => Variants::of_many(),
@@ -138,7 +140,8 @@ impl Body {
         }
     }
 
-    /// The templates of one body, the one of the text part first.
+    /// Returns the renderers of one body, with the text part first. `file` is set if rows choose
+    /// the body.
     fn own_printers(
         &self,
         file: Option<&str>,
@@ -163,13 +166,13 @@ impl Body {
                     printer(HTML_BODY, number + 1, Makes::Html),
                 ]
             }
-            // Bodies that are chosen choose none.
+            // A chosen body never contains another choice.
             Self::Chosen { .. } => Vec::new(),
         }
     }
 }
 
-/// The name of a body's template; `file` names a body that is chosen.
+/// Returns the name of a body's template. `file` is set if rows choose the body.
 fn named(name: &str, file: Option<&str>) -> Cow<'static, str> {
     match file {
         Some(file) => format!("{name}{OF}{file}").into(),
@@ -177,7 +180,7 @@ fn named(name: &str, file: Option<&str>) -> Cow<'static, str> {
     }
 }
 
-/// The templates of the bodies, ready for rows.
+/// The renderers of a body, or of all bodies that rows choose from.
 #[derive(Debug)]
 pub(super) enum Printers {
     Own(Vec<Printer>),
@@ -185,7 +188,7 @@ pub(super) enum Printers {
 }
 
 impl Printers {
-    /// The templates of the body that a row gets.
+    /// Returns the renderers of the body for a row.
     pub(super) fn of(
         &self,
         templates: &Templates,
@@ -209,7 +212,7 @@ impl Printers {
     }
 }
 
-/// What becomes of what a template prints.
+/// The parts that a template's output becomes. `HtmlWithText` also derives the text part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Makes {
     Text,
@@ -218,16 +221,16 @@ enum Makes {
     Markdown,
 }
 
-/// A body's template with its variants.
+/// Renders one template of a body and caches its variants.
 #[derive(Debug)]
 pub(super) struct Printer {
     name: String,
-    /// Tells its variants from those of other templates that are kept with them.
+    /// Distinguishes the template's variants in a cache that several templates share.
     number: u32,
     makes: Makes,
-    /// Whether the HTML has a place for the preheader.
+    /// Whether a preheader is inserted into the HTML.
     has_preheader: bool,
-    /// The only variant of a plain template.
+    /// The only variant of a plain template, built when it is first needed.
     plain: OnceLock<Arc<Variant>>,
     variants: Arc<Variants>,
 }
@@ -250,7 +253,7 @@ impl Printer {
         Ok(Sheet { variant, values })
     }
 
-    /// Finds whatever `print` would refuse.
+    /// Returns the error that `print` would return for this row, without building the parts.
     pub(super) fn probe(&self, templates: &Templates, row: &Row<'_>) -> Result<(), RenderError> {
         match templates.probe(&self.name, row)? {
             Some(fixed) if self.makes == Makes::HtmlWithText => {
@@ -291,17 +294,17 @@ impl Printer {
     }
 }
 
-/// What one template printed for a row.
+/// The output of one template for one row.
 struct Sheet {
     variant: Arc<Variant>,
     values: Values,
 }
 
-/// A row's body.
+/// The body of one row.
 pub(super) struct Printed(Vec<Sheet>);
 
 impl Printed {
-    /// Renders the templates.
+    /// Renders the templates for a row.
     pub(super) fn new(
         printers: &[Printer],
         templates: &Templates,
@@ -346,14 +349,14 @@ impl Printed {
         }
     }
 
-    /// About how many bytes these have.
+    /// The approximate size of the parts in bytes.
     pub(super) fn usual_size(&self) -> usize {
         let parts = self.text_part().into_iter().chain(self.html_part());
         parts.map(|(part, _)| part.usual_size()).sum()
     }
 }
 
-/// HTML with placeholders for its values.
+/// HTML in which a placeholder stands for each value.
 struct Placeholders {
     html: String,
     open: char,
@@ -361,8 +364,8 @@ struct Placeholders {
 }
 
 impl Placeholders {
-    /// A placeholder is a number between two private characters that the HTML does not hold, be it
-    /// as references.
+    /// A placeholder is a number between two private-use characters. Both characters must not occur
+    /// in the HTML, directly or as a numeric reference.
     fn new(pieces: &[Piece]) -> Self {
         let mut held = HashSet::new();
         for piece in pieces {
@@ -372,7 +375,7 @@ impl Placeholders {
             }
         }
         let mut free = private().filter(|c| !held.contains(c));
-        // There are more of them than the text part's bounds let HTML hold.
+        // HTML within the limits of `elements` cannot contain all private-use characters.
         let (open, close) = free.next().zip(free.next()).unwrap_or(('\u{f8f0}', '\u{f8f1}'));
         let mut html = String::new();
         for piece in pieces {
@@ -384,13 +387,13 @@ impl Placeholders {
         Self { html, open, close }
     }
 
-    /// The HTML, unless it is more than a text can be made of.
+    /// Returns the HTML, or an error if it is too large to derive a text part.
     fn bounded_html(&self) -> Result<&str, RenderError> {
         elements::bounded(&self.html).map_err(|why| RenderError::of(HTML_BODY, None, why))?;
         Ok(&self.html)
     }
 
-    /// A text made of the HTML, in pieces.
+    /// Splits a text derived from the HTML into pieces, with a slot for each placeholder.
     fn pieces_of(&self, text: &str) -> Vec<Piece> {
         let (mut pieces, mut rest) = (Vec::new(), text);
         while let Some((before, behind)) = rest.split_once(self.open) {
@@ -404,13 +407,13 @@ impl Placeholders {
     }
 }
 
-/// Private characters, first those that are the least used.
+/// The private-use characters, with the least used ones first.
 fn private() -> impl Iterator<Item = char> {
     let numbers = (0xf8f0..=0xf8ff).chain(0xe000..=0xf8ef).chain(0xf_0000..=0xf_fffd);
     numbers.filter_map(char::from_u32)
 }
 
-/// The character of a reference by number; `text` is what follows its `&#`.
+/// Returns the character of a numeric reference. `text` is the text after its `&#`.
 fn referred(text: &str) -> Option<char> {
     let (radix, digits) = match text.strip_prefix(['x', 'X']) {
         Some(digits) => (16, digits),
@@ -420,7 +423,7 @@ fn referred(text: &str) -> Option<char> {
     u32::from_str_radix(&digits[..end], radix).ok().and_then(char::from_u32)
 }
 
-/// The text part of HTML.
+/// Derives the text part from HTML.
 fn text_of(pieces: &[Piece]) -> Result<Vec<Piece>, RenderError> {
     let placeholders = Placeholders::new(pieces);
     let text = derived::text_of(placeholders.bounded_html()?);

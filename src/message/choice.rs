@@ -1,8 +1,7 @@
-//! Bodies that rows choose: `body = "emails/{{ locale }}.html"`.
+//! Bodies that each row chooses by a template, such as `body = "emails/{{ locale }}.html"`.
 //!
 //! The rule it keeps: every file that the template can name is read when the message is loaded, and
-//! frozen with it. A row gets the body that its template names, or it is refused; it never gets
-//! another.
+//! is frozen with it. A row that names no such file is refused.
 
 use std::path::{Path, PathBuf};
 
@@ -17,32 +16,32 @@ use super::pages::Page;
 use super::tags;
 use super::template::Source;
 
-/// The most entries of a folder that are looked at.
+/// The most directory entries that are examined.
 const MOST_ENTRIES: usize = 20_000;
 
-/// A template of a path, apart from the folder that is the same for every row.
+/// A path template, split into a fixed folder and the template of a name in that folder.
 #[derive(Debug)]
 pub(super) struct Choosing {
-    /// The folder.
+    /// The folder, which contains no template tags.
     pub(super) folder: PathBuf,
-    /// The template of the name below it.
+    /// The template of the file's path below the folder.
     pub(super) name: String,
     format: Format,
-    /// What every name begins and ends with, and how many folders it may be below this one.
+    /// The fixed text at the beginning and the end of `name`, and the number of subfolders in it.
     before: String,
     after: String,
     depth: usize,
 }
 
 impl Choosing {
-    /// Takes a template apart; its path is relative to `base`.
+    /// Splits a path template. The path is relative to `base`.
     pub(super) fn of(template: &str, base: &Path) -> std::result::Result<Self, String> {
         let found = tags::all(template).map_err(|_| "has a template tag that is not closed")?;
         let fixed_end = found.first().map_or(template.len(), |tag| tag.range.start);
         let at = template[..fixed_end].rfind('/').map_or(0, |at| at + 1);
         let (folder, name) = template.split_at(at);
         let format = file::format_of(Path::new(name)).map_err(|_| {
-            "does not end in .html, .mjml, .md or .txt, so that the files that it can name are not known"
+            "does not end in .html, .mjml, .md or .txt, so the format of its files is not known"
         })?;
         let last_end = found.last().map_or(at, |tag| tag.range.end);
         let (mut outside, mut done) = (String::new(), at);
@@ -61,7 +60,7 @@ impl Choosing {
         })
     }
 
-    /// The names of the files that it can name, in order.
+    /// Returns the names of all files that the template can name, sorted.
     pub(super) fn names(&self) -> std::result::Result<Vec<String>, String> {
         let (mut names, mut entries) = (Vec::new(), 0);
         let mut folders = vec![(self.folder.clone(), String::new(), 0)];
@@ -77,7 +76,7 @@ impl Choosing {
                         self.folder.shown()
                     ));
                 }
-                // What is not UTF-8 cannot be named by a template.
+                // A template's output is UTF-8, so it cannot name this file.
                 let Ok(own) = entry.file_name().into_string() else { continue };
                 let name = format!("{prefix}{own}");
                 if depth < self.depth && entry.path().is_dir() {
@@ -89,9 +88,9 @@ impl Choosing {
         }
         names.sort_unstable();
         match names.len() {
-            0 => Err(format!("no file in {} can be named by {}", self.folder.shown(), self.name)),
+            0 => Err(format!("no file in {} matches {}", self.folder.shown(), self.name)),
             n if n > MOST_FILES => Err(format!(
-                "more than {MOST_FILES} files in {} can be named by {}",
+                "more than {MOST_FILES} files in {} match {}",
                 self.folder.shown(),
                 self.name
             )),
@@ -110,20 +109,20 @@ impl Choosing {
     }
 }
 
-/// What bodies that are chosen have in common.
+/// The settings for reading all bodies that rows choose from.
 pub(super) struct Chooser<'c> {
     pub(super) choosing: &'c Choosing,
-    /// The folder that nothing is read outside of, and the name of the bodies' folder below it,
-    /// empty or with a `/` at its end.
+    /// The folder outside of which no file is read. `below` is the path from `root` to the bodies'
+    /// folder, either empty or ending in `/`.
     pub(super) root: &'c Folder,
     pub(super) below: String,
     pub(super) inline_css: Option<bool>,
 }
 
 impl Chooser<'_> {
-    /// Reads all bodies. `place` is where the template is written.
+    /// Reads all bodies. `place` is where the template is written, for errors.
     pub(super) fn body(&self, place: &str, source: &Source, odd: &mut Vec<String>) -> Result<Body> {
-        let hint = "put the bodies into a folder of their own, and name it as in body = \"emails/{{ locale }}.html\"";
+        let hint = "put the bodies into a separate folder and name it, as in body = \"emails/{{ locale }}.html\"";
         let names = self
             .choosing
             .names()
@@ -170,21 +169,21 @@ impl Chooser<'_> {
         let shown = self.shown(name);
         let text = self.root.read(&format!("{}{name}", self.below)).map_err(|why| {
             Error::refused(format!("{shown}: {why}")).hint(
-                "every file that `body` can name is read with the message: move this one away",
+                "mailbatch reads every file that `body` can name: fix this file, or move it to another folder",
             )
         })?;
         let file = file::parse(&shown, format, text.as_bytes())?;
         if file.keys != MessageKeys::default() || file.body_line > 1 {
             return Err(Error::refused(format!(
-                "{shown}: a body that rows choose has no front matter"
+                "{shown}: remove the front matter: a body that rows choose has no front matter"
             ))
-            .hint("put the keys into the message file, or under [message]"));
+            .hint("move the keys to the message file, or to [message] in mailbatch.toml"));
         }
         Ok(file)
     }
 }
 
-/// The name of the folder of a template of a path.
+/// Returns the name of the last folder in the fixed part of a path template.
 pub(super) fn folder_of(template: &str) -> Option<String> {
     let fixed = &template[..template.find(['{', '}']).unwrap_or(template.len())];
     let (folder, _) = fixed.rsplit_once('/')?;

@@ -1,18 +1,18 @@
-//! Files below the folder of a message: what includes and chosen bodies are read from.
+//! Reads the text files of a message: included files and chosen bodies.
 //!
-//! The rule it keeps: no name leads out of the folder, neither by its own parts nor by a symbolic
-//! link, and all files together stay within bounds.
+//! The rules it keeps: no file outside the message's folder is read, neither through `..` nor
+//! through a symbolic link, and the number and total size of the files are limited.
 
 use std::cell::Cell;
 use std::path::{Component, Path, PathBuf};
 
 use crate::files;
 
-/// The most files that one message may be made of, and the most bytes they may have together.
+/// The most files of one message, and the most bytes of all its files together.
 pub(super) const MOST_FILES: usize = 1_000;
 const MOST_BYTES: usize = 64 << 20;
 
-/// The folder of a message.
+/// The folder of a message, with the number and total size of the files read so far.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -21,19 +21,17 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The folder at a path.
     pub(super) fn at(path: &Path) -> Self {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         Self { path: path.to_owned(), files: Cell::new(0), bytes: Cell::new(0) }
     }
 
-    /// The path of the folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads a text file by its name below the folder, with `/` between the parts. The error says
-    /// what is wrong with the file.
+    /// Reads a text file. `name` is its path below the folder. The error says what is wrong with
+    /// the file.
     pub(super) fn read(&self, name: &str) -> Result<String, String> {
         let path = self.resolve(name)?;
         let bytes = files::read(&path, files::MESSAGE).map_err(|why| why.to_string())?;
@@ -54,12 +52,12 @@ impl Folder {
         Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
     }
 
-    /// Whether there is something under a name.
+    /// Whether a file, directory or link has this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.path.join(name).symlink_metadata().is_ok()
     }
 
-    /// The path of a file in the folder, without links.
+    /// Returns the path of a file with all links resolved.
     fn resolve(&self, name: &str) -> Result<PathBuf, String> {
         let parts = Path::new(name).components();
         if name.is_empty() {
@@ -78,8 +76,8 @@ impl Folder {
 
 const OUTSIDE: &str = "it is not below the message's folder";
 
-/// A name that a file in the folder `from` gives, as a name below the folder of the message. `None`
-/// where it leads out of that.
+/// Resolves a name that a file in the message's folder contains, relative to that file `from`.
+/// Returns the path below the message's folder, or `None` if it is outside.
 pub(super) fn joined(from: &str, name: &str) -> Option<String> {
     let mut parts: Vec<&str> = match from.rsplit_once('/') {
         Some((folder, _)) => folder.split('/').collect(),
@@ -98,7 +96,7 @@ pub(super) fn joined(from: &str, name: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// A name that a row gives, as a name below a folder, or why it is none.
+/// Normalises a name that a row gives for a file below a folder. The error is a sentence fragment.
 pub(super) fn clean(name: &str) -> std::result::Result<String, &'static str> {
     let is_outside = name.starts_with('/') || name.split('/').any(|part| part == "..");
     match joined("", name) {

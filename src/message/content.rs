@@ -1,4 +1,4 @@
-//! A message as its parts, for providers that take structured content instead of bytes.
+//! Returns a message as structured content, for providers that do not accept MIME.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::mailbox::Mailbox;
 use super::mailboxes::ReplyTo;
 use super::{Filled, Message, header, listed, mailboxes};
 
-/// What is the same in every recipient's content.
+/// The parts of the content that are equal for every recipient.
 #[derive(Debug)]
 pub(super) struct Shared {
     from: Arc<Party>,
@@ -50,7 +50,7 @@ fn parties(mailboxes: &[Mailbox]) -> Arc<[Party]> {
 }
 
 impl Filled<'_> {
-    /// The row in its parts: what `encode` encodes.
+    /// Returns the structured content of the row. It describes the same message as `encode`.
     pub(crate) fn content(&self) -> Content {
         let own = self.headers.iter().map(|(name, value)| (*name, header::sanitise(value)));
         let own = own.filter(|(_, value)| !value.is_empty());
@@ -93,7 +93,7 @@ impl Filled<'_> {
 }
 
 impl Message {
-    /// What a provider must be able to do for this message.
+    /// Returns what a provider must support to send this message.
     pub fn needs(&self) -> Needs {
         let keys = [
             ("List-Id", self.frozen.list_id.is_some()),

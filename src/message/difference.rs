@@ -5,7 +5,7 @@ use super::frozen::Frozen;
 use super::row_files::RowFile;
 use super::template::{HTML_BODY, MARKDOWN_BODY, TEXT_BODY};
 
-/// The most characters of a text that a difference quotes.
+/// The most characters that a difference quotes of a text.
 const SHOWN: usize = 60;
 
 impl Message {
@@ -72,10 +72,10 @@ fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
         frozen.row_files.iter().map(file).collect::<Vec<_>>()
     };
     if row_files(was) != row_files(is) {
-        found.push("the attachments of the rows' own are others".to_owned());
+        found.push("the attachments that differ for each row have changed".to_owned());
     }
     if found.is_empty() {
-        found.push("its headers or attachments are in another order".to_owned());
+        found.push("the order of its headers or attachments has changed".to_owned());
     }
     found
 }
@@ -111,22 +111,22 @@ fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
                     _ => {}
                 }
             }
-            format!("{what} has other line ends")
+            format!("{what} has different line ends")
         })
         .collect()
 }
 
-/// The names of the bodies of a message that has one.
+/// The template names of a body that rows do not choose.
 const OWN: [&str; 3] = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY];
-/// The most files that are named.
+/// The most files that the differences name.
 const MOST_NAMED: usize = 5;
 
-/// What differs where a message is made of other files.
+/// Describes the difference if the message consists of different files than before.
 fn other_files(was: &[(String, String)], is: &[(String, String)]) -> Vec<String> {
     let is_in = |name: &str, all: &[(String, String)]| all.iter().any(|(known, _)| known == name);
     let gone = was.iter().filter(|(name, _)| !is_in(name, is));
-    let gone = gone.map(|(name, _)| (name, "is not there any more"));
-    let new = is.iter().filter(|(name, _)| !is_in(name, was)).map(|(name, _)| (name, "is new"));
+    let gone = gone.map(|(name, _)| (name, "was removed"));
+    let new = is.iter().filter(|(name, _)| !is_in(name, was)).map(|(name, _)| (name, "was added"));
     let mut found: Vec<String> = gone
         .chain(new)
         .filter(|(name, _)| !OWN.contains(&name.as_str()))
@@ -147,15 +147,15 @@ fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
     let mut found = Vec::new();
     for old in &was.attachments {
         match is.attachments.iter().find(|new| new.name == old.name) {
-            None => found.push(format!("attachment {} is not there any more", old.name)),
+            None => found.push(format!("attachment {} was removed", old.name)),
             Some(new) if new.data != old.data => {
-                found.push(format!("attachment {} has another content", old.name))
+                found.push(format!("the content of attachment {} has changed", old.name))
             }
             Some(new) if new.cid != old.cid => {
-                found.push(format!("attachment {} has another cid", old.name))
+                found.push(format!("the cid of attachment {} has changed", old.name))
             }
             Some(new) if new.content_type != old.content_type => {
-                found.push(format!("attachment {} has another type", old.name))
+                found.push(format!("the content type of attachment {} has changed", old.name))
             }
             Some(_) => {}
         }
@@ -165,7 +165,7 @@ fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
         is.attachments
             .iter()
             .filter(|new| is_new(&new.name))
-            .map(|new| format!("attachment {} is new", new.name)),
+            .map(|new| format!("attachment {} was added", new.name)),
     );
     found
 }

@@ -90,7 +90,7 @@ pub(super) fn bounded(html: &str) -> Result<(), String> {
         (rest, has) = behind_the_tag(attributes);
         if has > MOST_ATTRIBUTES {
             return Err(format!(
-                "no text part can be made of HTML that has an element with more than {MOST_ATTRIBUTES} attributes"
+                "an HTML element has more than {MOST_ATTRIBUTES} attributes, too many to derive a text part"
             ));
         }
         let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
@@ -107,11 +107,13 @@ pub(super) fn bounded(html: &str) -> Result<(), String> {
             open.push(name);
         }
         if count > MOST {
-            return Err(format!("no text part can be made of more than {MOST} elements of HTML"));
+            return Err(format!(
+                "the HTML has more than {MOST} elements, too many to derive a text part"
+            ));
         }
         if open.len() > DEEPEST {
             return Err(format!(
-                "no text part can be made of HTML whose elements lie more than {DEEPEST} deep in each other"
+                "the elements of the HTML are nested more than {DEEPEST} deep in each other, too deep to derive a text part"
             ));
         }
     }

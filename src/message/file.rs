@@ -1,5 +1,5 @@
-//! The message file: text between `+++` lines (TOML) over the body. Every complaint names the file
-//! and its line.
+//! Parses a message file: front matter in TOML between `+++` lines, then the body. Every error
+//! names the file and the line.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::model::shown::Shown;
 use super::body::Format;
 use super::keys::{FRONT_MATTER, MessageKeys};
 
-/// What a message file holds.
+/// A parsed message file.
 #[derive(Debug)]
 pub(super) struct MessageFile {
     pub(super) format: Format,
     pub(super) keys: MessageKeys,
-    /// The line of each key of the front matter; `headers.NAME` for a header.
+    /// The line of each key in the front matter. A header's key is `headers.NAME`.
     pub(super) lines: HashMap<String, u32>,
     pub(super) body: String,
     /// The line on which the body begins, from 1.
@@ -30,13 +30,13 @@ pub(super) fn read(path: &Path) -> Result<MessageFile> {
     let shown = path.shown();
     if path.is_dir() {
         return Err(Error::refused(format!("{shown}: it is a directory, not a file")).hint(
-            format!("name one file in it, or let each row choose one: --message '{shown}/{{{{ locale }}}}.html'"),
+            format!("name one file in the directory, or let each row choose one: --message '{shown}/{{{{ locale }}}}.html'"),
         ));
     }
     let format = format_of(path)?;
     let bytes = files::read(path, files::MESSAGE).map_err(|why| {
         Error::refused(format!("{shown}: {why}")).hint(
-            "name a file you can read: --message, or `file` under [message] in mailbatch.toml",
+            "name a readable file with --message, or with `file` under [message] in mailbatch.toml",
         )
     })?;
     parse(&shown, format, &bytes)
@@ -56,7 +56,7 @@ pub(super) fn format_of(path: &Path) -> Result<Format> {
     }
 }
 
-/// Splits and checks the content of a message file; `shown` names it in errors.
+/// Parses the content of a message file. `shown` is its name in errors.
 pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<MessageFile> {
     let text = decode(shown, bytes)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
@@ -77,9 +77,9 @@ pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<Message
         if !file.body.trim().is_empty() {
             let line = file.lines.get("body").copied().unwrap_or(1);
             return Err(Error::usage(format!(
-                "{shown}:{line}: `body` names another file, and there is a body below the front matter"
+                "{shown}:{line}: `body` names another file, but the front matter is followed by a body"
             ))
-            .hint("remove one of the two"));
+            .hint("remove the key `body`, or the text below the front matter"));
         }
     } else if file.body.trim().is_empty() {
         return Err(Error::refused(format!("{shown}: the body is empty"))
@@ -107,7 +107,7 @@ struct Split<'a> {
     body_line: u32,
 }
 
-/// Finds the front matter; `None` for a file without one. Blank lines above it are let pass.
+/// Finds the front matter. `None` if the file has none. Blank lines may precede it.
 fn split<'a>(shown: &str, text: &'a str) -> Result<Option<Split<'a>>> {
     let mut at = 0;
     let mut opened: Option<(usize, u32)> = None;
@@ -134,7 +134,7 @@ fn split<'a>(shown: &str, text: &'a str) -> Result<Option<Split<'a>>> {
         None => Ok(None),
         Some((_, line)) => {
             Err(Error::refused(format!("{shown}:{}: the front matter is not closed", line - 1))
-                .hint("put a line with nothing but +++ between the front matter and the body"))
+                .hint("put a line with only +++ between the front matter and the body"))
         }
     }
 }
@@ -155,7 +155,7 @@ impl FrontMatter<'_> {
             if !FRONT_MATTER.contains(&name) {
                 return Err(self.unknown(line, name));
             }
-            // A multi-line string begins on the line below its quotes.
+            // A multi-line string begins on the line after its quotes.
             let value_line = self.line(value.span().start);
             let opening = &self.text[value.span().start..];
             let first = if opening.starts_with("\"\"\"\n") || opening.starts_with("'''\n") {
@@ -184,7 +184,7 @@ impl FrontMatter<'_> {
             self.shown
         ));
         if matches!(name, "html" | "text") {
-            return error.hint("the body stands below the front matter");
+            return error.hint("write the body below the front matter");
         }
         let nearest = FRONT_MATTER
             .iter()

@@ -1,5 +1,5 @@
-//! A message as the ledger keeps it: everything that shapes the mail, and nothing that has to be
-//! looked up again.
+//! A message as it is stored in the ledger. It contains everything that the mail depends on, so no
+//! file is read again.
 
 use data_encoding::HEXLOWER;
 use ring::digest;
@@ -14,10 +14,10 @@ use super::mailboxes::ReplyTo;
 use super::row_files::RowFile;
 use super::template::Source;
 
-/// The version of the frozen form; an older one must stay readable.
+/// The version of the stored form. Older versions must stay readable.
 pub(super) const VERSION: u32 = 2;
 
-/// Everything about a message, attachments included.
+/// A message with its templates and attachments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Frozen {
@@ -33,29 +33,31 @@ pub(super) struct Frozen {
     pub(super) headers: Vec<(String, Source)>,
     pub(super) body: Body,
     pub(super) attachments: Vec<Attachment>,
-    /// The address to which a recipient writes who unsubscribes. Since version 2, as what follows.
+    /// The template of the address for unsubscribing by mail. This and the following fields exist
+    /// since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unsubscribe_mailto: Option<Source>,
-    /// The value of List-Id as it goes on the wire.
+    /// The encoded value of the header List-Id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) list_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) feedback_id: Option<Source>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) preheader: Option<Source>,
-    /// The attachments of each row, and the directory that they lie below.
+    /// The attachments whose files differ for each row. `attach_dir` is the directory of these
+    /// files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) row_files: Vec<RowFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) attach_dir: Option<String>,
-    /// The files that templates include. Since version 2.
+    /// The files that templates include.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) includes: Vec<Include>,
 }
 
 impl Frozen {
-    /// SHA-256, in hex, of everything that shapes the mail; where its templates and files stand does
-    /// not.
+    /// Returns a SHA-256 hash, in hex, of everything that the mail depends on. The paths of
+    /// templates and files do not count.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Hash(digest::Context::new(&digest::SHA256));
         hash.text("message 1");
@@ -97,7 +99,8 @@ impl Frozen {
             hash.optional(file.content_type.as_deref());
             hash.optional(file.cid.as_deref());
         }
-        // What a message may have since version 2 goes in where it is there, by its name.
+        // Fields added by version 2 are hashed with their names, and only if they are set. Messages
+        // without them keep their fingerprint.
         let text = |source: &Option<Source>| source.as_ref().map(|source| source.text.clone());
         for (name, value) in [
             ("unsubscribe_mailto", text(&self.unsubscribe_mailto)),
@@ -119,7 +122,8 @@ impl Frozen {
     }
 }
 
-/// Hashes a list of texts; lengths go first, so that no two lists are the same bytes.
+/// Hashes a list of texts. Each text is preceded by its length, so different lists never give the
+/// same bytes.
 struct Hash(digest::Context);
 
 impl Hash {

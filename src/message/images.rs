@@ -1,5 +1,5 @@
-//! Inline images: what `cid:` in a body refers to (RFC 2392), which goes with the HTML in one
-//! multipart/related (RFC 2387).
+//! Inline images: files that HTML shows by `cid:` URLs (RFC 2392). They are sent together with the
+//! HTML in a multipart/related part (RFC 2387).
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use super::attachment::{self, Attachment};
 use super::keys::AttachmentKey;
 use super::template::Source;
 
-/// What a body refers to by `cid:`, in order and each once: in an attribute, in `url(…)` of CSS, and
-/// in an image of Markdown. A tag of the template is part of it.
+/// Returns the identifiers of all `cid:` URLs in a body, each once and in order. They are searched
+/// in attributes, in `url(…)` in CSS, and in Markdown images. A template tag in an identifier is
+/// part of it.
 pub(super) fn references(body: &str) -> Vec<&str> {
     let lower = body.to_ascii_lowercase();
     let mut found = Vec::new();
@@ -42,7 +43,8 @@ fn ends_value(c: char) -> bool {
     c.is_whitespace() || "\"'()<>".contains(c)
 }
 
-/// Whether statements of the template stand behind a reference, and nothing that goes on with it.
+/// Whether only template statements follow an identifier, up to the end of the attribute's value or
+/// another `cid:` URL.
 fn is_behind(text: &str) -> bool {
     let mut text = text;
     while let Some(statement) = text.strip_prefix("{%") {
@@ -53,8 +55,8 @@ fn is_behind(text: &str) -> bool {
         || text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:"))
 }
 
-/// The text before the value of an attribute or of `url(…)` at its end: without blanks, quotes,
-/// statements of the template and references of other branches.
+/// Removes the beginning of an attribute's value or of `url(…)` from the end of a text: blanks,
+/// quotes, template statements, and `cid:` URLs in other branches of a condition.
 fn before_value(text: &str) -> &str {
     let mut text = text;
     loop {
@@ -62,7 +64,7 @@ fn before_value(text: &str) -> &str {
         let without = text.trim_end_matches(ends);
         let Some(statement) = without.strip_suffix("%}") else { return without };
         text = statement.rsplit_once("{%").map_or("", |(before, _)| before);
-        // The reference of another branch.
+        // A `cid:` URL in another branch of the condition.
         let other = text.rsplit(ends_value).next().unwrap_or_default();
         if other.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:")) {
             text = &text[..text.len() - other.len()];
@@ -70,14 +72,15 @@ fn before_value(text: &str) -> &str {
     }
 }
 
-/// The file beside the message that an identifier names; `None` where it cannot be the name of one.
+/// Returns the path of the file in the message's folder that an identifier names. `None` if the
+/// identifier is not a file name.
 pub(super) fn beside(directory: &Path, id: &str) -> Option<PathBuf> {
     (attachment::is_cid(id) && !id.contains('/') && id != "." && id != "..")
         .then(|| directory.join(id))
 }
 
-/// Adds the files beside the message that its bodies refer to and that no attachment is. `directory`
-/// is where they are, if the body stands in a file. The second value is what is odd.
+/// Adds the files that the bodies show by `cid:` and that are not listed as attachments. They are
+/// searched in `directory`, the folder of the message file. Returns warnings.
 pub(super) fn add(
     attachments: &mut Vec<Attachment>,
     bodies: &[&Source],
@@ -88,7 +91,7 @@ pub(super) fn add(
     let mut own = attachments.iter().filter_map(|file| file.cid.as_deref());
     if let Some(id) = own.find(|id| !ids.insert(*id)) {
         return Err(Error::usage(format!("attachments: two have cid = \"{id}\""))
-            .hint("give each a cid of its own, else the HTML shows either of them"));
+            .hint("give each attachment a different cid"));
     }
     let mut referred = Vec::new();
     for source in bodies {
@@ -96,7 +99,7 @@ pub(super) fn add(
             let place = source.file.as_deref().unwrap_or("message");
             let refused = |what: &str| {
                 Error::refused(format!("{place}: cid:{id} {what}")).hint(
-                    "put the image beside the message, or name it with its file: attachments = [{ path = \"img/logo.png\", cid = \"logo.png\" }]",
+                    "put the image into the folder of the message file, or list it with its path: attachments = [{ path = \"img/logo.png\", cid = \"logo.png\" }]",
                 )
             };
             referred.push(id);
@@ -106,7 +109,7 @@ pub(super) fn add(
             }
             if id.contains('{') {
                 return Err(refused(
-                    "has a value in it; a column can choose the file of an attachment with a cid of its own",
+                    "has a value in it; write a fixed cid, and let a template choose the path of the attachment with this cid",
                 ));
             }
             let path = directory.and_then(|directory| beside(directory, id));
@@ -132,7 +135,7 @@ pub(super) fn add(
         attachments.iter().filter_map(|file| file.cid.as_deref()).chain(known.iter().copied());
     let unused = ids.filter(|id| !referred.contains(id));
     Ok(unused
-        .map(|id| format!("nothing in the message shows the attachment with cid = \"{id}\""))
+        .map(|id| format!("the HTML does not show the attachment with cid = \"{id}\""))
         .collect())
 }
 

@@ -1,8 +1,8 @@
-//! Files that templates include, import or extend: read below the folder of the message when it is
-//! loaded, and frozen with it.
+//! Files that templates include, import or extend. They are read from the message's folder when the
+//! message is loaded, and frozen with it.
 //!
-//! The rule it keeps: every name is a constant of the template, so that a file that is missing or
-//! includes itself is found before any row is rendered, and no value of a row chooses a file.
+//! The rule it keeps: a template names files only by constant texts. A missing file or an include
+//! cycle is therefore found before any row is rendered, and no row can choose a file.
 
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
@@ -14,30 +14,30 @@ use super::confined::{self, Folder};
 use super::mapped;
 use super::template::Source;
 
-/// The deepest that files may include each other.
+/// The greatest depth of nested includes.
 const DEEPEST: usize = 16;
 
 /// An included file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Include {
-    /// Its name below the folder of the message, with `/` between the parts.
+    /// The path below the message's folder.
     pub(super) name: String,
     pub(super) source: Source,
 }
 
-/// The files that templates include, gathered one template after the other.
+/// Collects the files that templates include.
 pub(super) struct Gathered<'f> {
-    /// `None` for templates that belong to no file.
+    /// `None` if the message has no file, so that nothing can be included.
     folder: Option<&'f Folder>,
     files: Vec<Include>,
-    /// The files that are being read, each included by the one before it.
+    /// The chain of files that are being read, each included by the one before it.
     reading: Vec<String>,
 }
 
-/// A name in a template, and where it is written.
+/// A file name in a template, with its statement and offset.
 struct Name {
-    /// `None` where it is not a constant text.
+    /// `None` if the name is not a constant text.
     text: Option<String>,
     statement: String,
     at: usize,
@@ -45,18 +45,18 @@ struct Name {
 }
 
 impl<'f> Gathered<'f> {
-    /// With files that were gathered before.
+    /// Continues with files that were collected before.
     pub(super) fn new(folder: Option<&'f Folder>, files: Vec<Include>) -> Self {
         Self { folder, files, reading: Vec::new() }
     }
 
-    /// The files in the order in which they were read.
+    /// Returns the files in the order in which they were read.
     pub(super) fn files(self) -> Vec<Include> {
         self.files
     }
 
-    /// Reads the files that a template includes, and those that these include. `what` names a
-    /// template that is in no file.
+    /// Reads the files that a template includes, directly and indirectly. `what` names the template
+    /// in errors if it is not in a file.
     pub(super) fn add(&mut self, what: &str, source: &Source) -> Result<()> {
         for name in names(&source.text) {
             self.include(what, source, &name)?;
@@ -70,12 +70,12 @@ impl<'f> Gathered<'f> {
             |why: String| Error::refused(format!("{}: {why}", place(what, source, written.at)));
         let Some(text) = &written.text else {
             return Err(refuse(format!("the name after `{statement}` is not a constant text"))
-                .hint("name one file in quotes, and choose between files with {% if %}"));
+                .hint("write one file name in quotes, and choose between files with {% if %}"));
         };
         let tag = format!("{{% {statement} {text:?} %}}");
         let Some(folder) = self.folder else {
             return Err(refuse(format!(
-                "{tag}: a message without a file has no folder to read from"
+                "{tag}: the message has no file, so it has no folder from which files can be included"
             ))
             .hint("put the message into a file: `file` under [message], or --message FILE"));
         };
@@ -85,7 +85,7 @@ impl<'f> Gathered<'f> {
         })?;
         if name.to_ascii_lowercase().ends_with(".mjml") {
             return Err(refuse(format!("{tag}: MJML is rendered before templates are"))
-                .hint("include it with <mj-include>"));
+                .hint("include the file with <mj-include> in an MJML message"));
         }
         if self.reading.contains(&name) {
             let chain = [self.reading.join(" -> "), name.clone()].join(" -> ");
@@ -125,7 +125,8 @@ fn place(what: &str, source: &Source, at: usize) -> String {
     format!("{own}:{}", source.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)))
 }
 
-/// The names of files in a template. What is wrong with its syntax is said when it is compiled.
+/// Returns the file names in a template's statements. Syntax errors are ignored here and reported
+/// when the template is compiled.
 fn names(template: &str) -> Vec<Name> {
     let tokens: Vec<_> = tokenize(template, false, SyntaxConfig::default())
         .map_while(std::result::Result::ok)

@@ -1,10 +1,9 @@
-//! CSS is written into the `style` attributes of the HTML that it applies to, once, when a message
-//! is loaded.
+//! Writes CSS rules into the `style` attributes of the HTML elements that they apply to. This is
+//! done once, when the message is loaded.
 //!
-//! The rule it keeps: nothing but `style` attributes is changed. What applies to which element is
-//! found on a copy of the HTML in which every element has a number; the values of that copy are put
-//! into the author's text, so that its comments, its template tags, its entities and its `<style>`
-//! elements with their at-rules stay byte for byte.
+//! The rule it keeps: only `style` attributes change. The styles are computed on a copy of the HTML
+//! in which each element has a number and a word stands for each template tag. The computed styles
+//! are then written into the original text, so all other bytes stay the same.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,43 +20,43 @@ use super::{elements, escape, tags};
 /// Elements whose content is not HTML.
 const TEXT: [&str; 7] = ["script", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
-/// An element of the author's HTML.
+/// An element of the original HTML.
 #[derive(Debug)]
 struct Element {
-    /// Where its start tag begins, and where an attribute can be added to it.
+    /// The offset of its start tag. `inner_end` is the offset at which an attribute can be added.
     at: usize,
     inner_end: usize,
-    /// Its `style` attribute: all of it, and its value.
+    /// The ranges of its `style` attribute and of the attribute's value.
     style: Option<(Range<usize>, Range<usize>)>,
-    /// The numbers of the templates in that value.
+    /// The indexes of the template tags in the element's attributes.
     templates: Range<usize>,
-    /// Whether conditions decide about its attributes.
+    /// Whether template tags between its attributes can add or remove attributes.
     is_conditional: bool,
 }
 
-/// A template that a word stands for in the copy.
+/// A template tag for which a word stands in the copy.
 #[derive(Debug)]
 struct Template {
-    /// Whether it is in the CSS that was given apart.
+    /// Whether the tag is in CSS that is not part of the HTML.
     is_apart: bool,
     range: Range<usize>,
-    /// Whether it stands for whole declarations.
+    /// Whether the tag stands for whole declarations and not for a part of one.
     is_whole: bool,
 }
 
-/// The HTML with numbers and words.
+/// A copy of the HTML with numbered elements and with words for template tags.
 struct Copy<'h> {
     html: &'h str,
     out: String,
     word: String,
     elements: Vec<Element>,
     templates: Vec<Template>,
-    /// `<style>` elements with conditions or loops, and elements with conditional attributes.
+    /// Offsets of elements whose CSS is not inlined because of conditions or loops, and why.
     left_out: Vec<(usize, &'static str)>,
 }
 
-/// Writes the CSS of a page's `<style>` elements, or `css` instead of it, into its `style`
-/// attributes. The second value is what could not be.
+/// Inlines the CSS of the HTML's `<style>` elements, or `css` instead if it is given. Returns the
+/// HTML, and warnings about CSS that cannot be inlined.
 pub(super) fn inline(
     shown: &str,
     html: &Mapped,
@@ -65,7 +64,7 @@ pub(super) fn inline(
 ) -> Result<(Mapped, Vec<String>)> {
     let refused = |what: String| Error::refused(format!("{shown}: {what}"));
     elements::bounded(&html.text).map_err(|what| {
-        refused(what).hint("lay the message out with fewer elements, or write it in Markdown")
+        refused(what).hint("use fewer elements in the message, or write it in Markdown")
     })?;
     let mut copy = Copy::of(&html.text, css.map_or("", |css| &css.text));
     let apart = css.map(|css| copy.css(css)).transpose().map_err(|at| {
@@ -73,11 +72,11 @@ pub(super) fn inline(
         let place = place
             .map_or(shown.to_owned(), |(file, line)| format!("{}:{line}", file.unwrap_or(shown)));
         Error::refused(format!("{place}: CSS to be inlined contains a condition or a loop")).hint(
-            "put {{ ... }} into values, and conditions into the style attribute of an element",
+            "use {{ ... }} in the CSS, or put the condition into the style attribute of an element",
         )
     })?;
     if copy.read(css.is_none()).is_err() {
-        // The template engine says what is wrong, and where.
+        // The template engine reports this error with its place.
         return Ok((html.clone(), Vec::new()));
     }
     let inliner = CSSInliner::options()
@@ -110,9 +109,9 @@ pub(super) fn inline(
                 format!("{}:{line}", file.unwrap_or(shown))
             });
             Error::refused(format!(
-                "{place}: CSS cannot be inlined into a style attribute with this template"
+                "{place}: CSS cannot be inlined into a style attribute with this template tag"
             ))
-            .hint("write it as property: {{ value }}")
+            .hint("write the tag as a property's value: property: {{ value }}")
         })?;
         page.push("\"");
         done = to;
@@ -148,8 +147,8 @@ impl<'h> Copy<'h> {
         format!("{}{}x", self.word, self.templates.len() - 1)
     }
 
-    /// CSS that was given apart, with words for its templates; the offset of a block tag that is in
-    /// it.
+    /// Returns separate CSS with a word for each template tag. The error is the offset of a
+    /// statement, which cannot be inlined.
     fn css(&mut self, css: &Mapped) -> std::result::Result<String, usize> {
         let found = tags::all(&css.text).map_err(|tags::Unclosed(at)| at)?;
         let (mut out, mut done) = (String::new(), 0);
@@ -166,13 +165,13 @@ impl<'h> Copy<'h> {
         Ok(out)
     }
 
-    /// Writes the copy. An error is one of the template.
+    /// Writes the copy. Returns an error if a template tag is not closed.
     fn read(&mut self, has_styles: bool) -> std::result::Result<(), ()> {
         let (html, mut at) = (self.html, 0);
         while at < html.len() {
             let rest = &html[at..];
             if let Some(tag) = tags::at(html, at).map_err(drop)? {
-                // What it prints is there for selectors such as `:empty`.
+                // The output of the tag counts as content for selectors such as `:empty`.
                 self.out.push_str(if tag.kind == tags::Kind::Print { "x" } else { "" });
                 at = tag.range.end;
             } else if rest.starts_with("<!--") {
@@ -197,8 +196,8 @@ impl<'h> Copy<'h> {
         Ok(())
     }
 
-    /// Writes an element's start tag, and all of an element without HTML in it. Returns the offset
-    /// behind it.
+    /// Copies an element's start tag, and the whole element if its content is not HTML. Returns the
+    /// offset after it.
     fn element(
         &mut self,
         at: usize,
@@ -233,7 +232,7 @@ impl<'h> Copy<'h> {
             return Ok(tag.end);
         }
         let end = tag.end + content_length(&html[tag.end..], &tag.name);
-        // CSS for print or for small screens alone is not for every reader.
+        // CSS for print or small screens must not be inlined, because it does not apply everywhere.
         let is_for_some = tag.attribute("media").is_some_and(|media| {
             let media = html[media.value.clone()].trim();
             !matches!(media, "" | "all" | "screen")
@@ -249,7 +248,7 @@ impl<'h> Copy<'h> {
         Ok(end)
     }
 
-    /// An attribute's value, with a word for the template in it.
+    /// Returns an attribute's value with a word for the template tags in it.
     fn value(&mut self, attribute: &Attribute) -> String {
         let (html, value) = (self.html, attribute.value.clone());
         let Some(template) = attribute.template.clone() else { return html[value].to_owned() };
@@ -266,7 +265,7 @@ impl<'h> Copy<'h> {
         }
     }
 
-    /// The CSS of a `<style>` element; `None` where conditions decide about it.
+    /// Returns the CSS of a `<style>` element. `None` if it contains conditions or loops.
     fn style(&mut self, range: Range<usize>) -> std::result::Result<Option<String>, ()> {
         let css = &self.html[range.clone()];
         let found = tags::all(css).map_err(drop)?;
@@ -288,7 +287,7 @@ impl<'h> Copy<'h> {
         Ok(Some(out))
     }
 
-    /// The `style` attributes of the elements of the copy, once CSS was inlined.
+    /// Returns the `style` attribute of each element after inlining, by the element's number.
     fn styles<'i>(&self, inlined: &'i str) -> HashMap<usize, &'i str> {
         let (mut styles, mut at) = (HashMap::new(), 0);
         let number_name = format!("data-{}", self.word);
@@ -302,7 +301,7 @@ impl<'h> Copy<'h> {
                 let value = |name: &str| Some(&inlined[tag.attribute(name)?.value.clone()]);
                 let number = value(&number_name).and_then(|number| number.parse().ok());
                 if let (Some(number), Some(style)) = (number, value("style")) {
-                    // An element that a reader of HTML repeats has its styles in the first.
+                    // The HTML parser may repeat an element. Its first copy has the styles.
                     styles.entry(number).or_insert(style);
                 }
                 if tag.name == "style" {
@@ -313,7 +312,7 @@ impl<'h> Copy<'h> {
         styles
     }
 
-    /// Whether an element's style is another than the author's.
+    /// Whether inlining changed an element's style.
     fn is_new(&self, element: &Element, style: &str) -> bool {
         let Some((_, value)) = &element.style else { return !element.is_conditional };
         let mut old = self.html[value.clone()].to_owned();
@@ -330,8 +329,8 @@ impl<'h> Copy<'h> {
             && escape::without_references(&old) != escape::without_references(style)
     }
 
-    /// Appends a style with the templates instead of their words. An error where one of them is not
-    /// there.
+    /// Appends a style with the original template tags in place of their words. Returns an error if
+    /// a tag is missing.
     fn push_style(
         &self,
         page: &mut Mapped,
@@ -360,7 +359,7 @@ impl<'h> Copy<'h> {
             }
         }
         page.push(rest);
-        // Declarations of the author's win over those that were inlined, so they come last.
+        // The author's declarations override inlined ones, so they must come last.
         for template in whole {
             if !page.text.trim_end().ends_with([';', '"']) {
                 page.push(";");
@@ -379,7 +378,7 @@ impl<'h> Copy<'h> {
     }
 }
 
-/// The length of the content of an element without HTML in it.
+/// Returns the length of the content of an element whose content is not HTML.
 fn content_length(text: &str, name: &str) -> usize {
     let end = memchr::memmem::find_iter(text.as_bytes(), "</").find(|at| {
         let found = text.as_bytes().get(at + 2..at + 2 + name.len());

@@ -1,5 +1,5 @@
-//! The keys of a message, from its front matter, mailbatch.toml or flags, and which
-//! of the three wins.
+//! The keys that define a message. They come from flags, the front matter or mailbatch.toml, in
+//! this order of precedence.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,49 +9,51 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::model::outcome::Kind;
 
-/// The keys of a message; each may be absent.
+/// The keys of a message. Every key is optional here.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MessageKeys {
-    /// One mailbox, the same for every recipient.
+    /// One mailbox, equal for every recipient.
     pub from: Option<String>,
     /// A template of one or more mailboxes.
     pub reply_to: Option<String>,
     /// A template.
     pub subject: Option<String>,
     pub kind: Option<Kind>,
-    /// A template; the result is an https, http or mailto URL.
+    /// A template of an https, http or mailto URL.
     pub unsubscribe_url: Option<String>,
-    /// Further headers; the values are templates, and one that renders to nothing leaves its header
-    /// out.
+    /// Custom headers. The values are templates. A header whose value renders to an empty text is
+    /// left out.
     pub headers: HeaderKeys,
-    /// Where bounces go; the address of `from` unless set.
+    /// The address for bounces. The default is the address of `from`.
     pub envelope_sender: Option<String>,
-    /// A template for the display name of To.
+    /// A template of the display name in To.
     pub to_name: Option<String>,
-    /// An HTML body instead of a file.
+    /// An HTML body, instead of a file.
     pub html: Option<String>,
-    /// A text body instead of a file, or beside `html`.
+    /// A text body, instead of a file or together with `html`.
     pub text: Option<String>,
-    /// A template of the path of a file with the body; relative to the file that names it.
+    /// A template of the path of the body's file, relative to the file that sets this key.
     pub body: Option<String>,
     /// Whether CSS is written into the `style` attributes of HTML.
     pub inline_css: Option<bool>,
-    /// Files that go with every message, and templates of files of each row; relative paths are relative to the file that names them.
+    /// Files to attach. A path that is a template gives each row its own file. Other paths are
+    /// relative to the file that sets this key.
     pub attachments: Option<Vec<AttachmentKey>>,
-    /// A template of the address to which a recipient writes who unsubscribes.
+    /// A template of the address for unsubscribing by mail.
     pub unsubscribe_mailto: Option<String>,
-    /// What programs know the list by, the same for every recipient.
+    /// The value of List-Id, which identifies the mailing list. Equal for every recipient.
     pub list_id: Option<String>,
-    /// A template of what Gmail groups complaints by.
+    /// A template of Feedback-ID, by which Gmail groups complaints.
     pub feedback_id: Option<String>,
-    /// The directory of the files that a template of `attachments` names.
+    /// The directory of the files that templates in `attachments` name.
     pub attach_dir: Option<PathBuf>,
-    /// A template of what mail programs show beside the subject.
+    /// A template of the preview text that mail programs show next to the subject.
     pub preheader: Option<String>,
 }
 
-/// The keys that a front matter may hold: all but `html` and `text`, for the body follows it.
+/// The keys that a front matter may contain. `html` and `text` are not among them, because the body
+/// follows the front matter.
 pub(super) const FRONT_MATTER: &[&str] = &[
     "from",
     "reply_to",
@@ -72,7 +74,7 @@ pub(super) const FRONT_MATTER: &[&str] = &[
 ];
 
 impl MessageKeys {
-    /// These keys, and `lower`'s where these are absent. Headers are merged name by name.
+    /// Returns these keys, completed by the keys of `lower`. Headers are merged by name.
     #[must_use]
     pub fn over(self, lower: Self) -> Self {
         Self {
@@ -137,21 +139,21 @@ impl<'de> Deserialize<'de> for HeaderKeys {
     }
 }
 
-/// One attachment: a path, or a path with the name and the content type it is sent under.
+/// One attachment: a path, or a table with the path and further settings.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "AttachmentForm")]
 pub struct AttachmentKey {
     pub path: PathBuf,
-    /// The file's own name unless set.
+    /// The name of the attachment. The default is the file's name.
     pub name: Option<String>,
-    /// Guessed from the name's suffix unless set.
+    /// The default depends on the suffix of the name.
     pub content_type: Option<String>,
-    /// What the HTML calls it by `cid:`, where it is shown there and not attached.
+    /// The Content-ID by which the HTML shows the file. A file without one is attached.
     pub cid: Option<String>,
 }
 
 impl AttachmentKey {
-    /// Whether each row has a file of its own: whether the path or the name is a template.
+    /// Whether the path or the name is a template, so that each row can have a different file.
     pub(crate) fn is_template(&self) -> bool {
         let has_tags = |text: &str| ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag));
         self.path.to_str().is_some_and(has_tags) || self.name.as_deref().is_some_and(has_tags)

@@ -1,5 +1,5 @@
-//! Headers by which programs know a mail and how to leave its list: List-Id (RFC 2919),
-//! List-Unsubscribe (RFC 2369, RFC 8058), and Feedback-ID, which Gmail groups complaints by.
+//! Headers for mailing lists: List-Id (RFC 2919), List-Unsubscribe (RFC 2369 and RFC 8058), and
+//! Feedback-ID, by which Gmail groups complaints.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,16 @@ use crate::model::address::Address;
 use super::reserved::without_tags;
 use super::{header, ident, link};
 
-/// RFC 2919 section 2: the most characters of a list's identifier.
+/// The most characters of a list identifier (RFC 2919 section 2).
 const LONGEST_LIST_ID: usize = 255;
-/// What is written to the address for unsubscribing where the configuration says nothing else.
+/// The subject of a mail that unsubscribes, unless the configuration sets another.
 const QUERY: &str = "subject=unsubscribe";
-/// The placeholder for the recipient.
 const TOKEN: &str = super::TOKEN;
-/// A token as long as every token is.
+/// A token of the usual length, for checks.
 const SAMPLE: &str = "0123456789abcdef01234567";
 
-/// The value of List-Id, as it goes on the wire, from `Spring news <news.acme.example>` or the bare
-/// identifier; the error is a fragment.
+/// Returns the encoded value of List-Id. `text` is an identifier, or a name with the identifier in
+/// angle brackets. The error is a sentence fragment.
 pub(super) fn list_id(text: &str) -> Result<String, String> {
     let text = text.trim();
     let (name, id) = match text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
@@ -32,11 +31,11 @@ pub(super) fn list_id(text: &str) -> Result<String, String> {
                 .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
     };
     if id.len() > LONGEST_LIST_ID || !id.contains('.') || !id.split('.').all(is_word) {
-        return Err("must hold an identifier of words and dots of at most 255 characters, under a domain of yours".to_owned());
+        return Err("must contain an identifier under your own domain, such as news.acme.example, of at most 255 characters".to_owned());
     }
     let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
     if name.contains(['<', '>', '"', '\\']) || name.chars().any(char::is_control) {
-        return Err("has a name with < > \" \\ or a line break".to_owned());
+        return Err("has a name that contains < > \" \\ or a line break".to_owned());
     }
     let mut value = String::new();
     if !name.is_empty() {
@@ -47,13 +46,13 @@ pub(super) fn list_id(text: &str) -> Result<String, String> {
     Ok(value)
 }
 
-/// The same in one line, which is another way to write it (RFC 5322 section 2.2.3).
+/// Returns a folded header value on one line (RFC 5322 section 2.2.3).
 pub(super) fn unfolded(value: &str) -> Cow<'_, str> {
     if value.contains("\r\n") { value.replace("\r\n", "").into() } else { value.into() }
 }
 
-/// Checks the value of Feedback-ID: three identifiers, each of which may be empty, and the sender's
-/// own of 5 to 15 characters.
+/// Checks the value of Feedback-ID: three identifiers, which may be empty, and a sender name of 5
+/// to 15 characters.
 pub(super) fn check_feedback_id(value: &str) -> Result<(), &'static str> {
     let fields: Vec<&str> = value.split(':').collect();
     let [_, _, _, sender] = fields.as_slice() else {
@@ -62,10 +61,10 @@ pub(super) fn check_feedback_id(value: &str) -> Result<(), &'static str> {
         );
     };
     if !value.bytes().all(|b| matches!(b, 33..=126)) {
-        return Err("holds a space or a character that is not ASCII; use {{ name | urlencode }}");
+        return Err("contains a space or a non-ASCII character; use {{ name | urlencode }}");
     }
     if !(5..=15).contains(&sender.len()) {
-        return Err("has a last field, the sender's own name, that is not 5 to 15 characters long");
+        return Err("has a last field (the sender) that is not 5 to 15 characters long");
     }
     if value.len() > header::LONGEST_TOKEN {
         return Err("is longer than 900 bytes");
@@ -73,19 +72,19 @@ pub(super) fn check_feedback_id(value: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What stands behind the address in `unsubscribe_mailto`: the fields of a mail that is to be
-/// written, such as `subject=leave`. The error is a fragment.
+/// Splits `unsubscribe_mailto` into the address and the text after its `?`, such as
+/// `subject=leave`. The error is a sentence fragment.
 pub(super) fn split_mailto(text: &str) -> Result<(&str, Option<&str>), &'static str> {
     let text = text.trim();
     let text = match text.get(..7) {
         Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &text[7..],
         _ => text,
     };
-    // In a value, or in a tag, a question mark means something else.
+    // Question marks in template tags are ignored.
     let tags = text.rfind("}}").map_or(0, |at| at + 2);
     match text[tags..].find('?') {
         None if without_tags(text).contains('?') => {
-            Err("has a value behind its ?; only {token} may stand there")
+            Err("has a template tag after its ?, where only {token} may stand there")
         }
         None => Ok((text, None)),
         Some(at) => {
@@ -95,7 +94,7 @@ pub(super) fn split_mailto(text: &str) -> Result<(&str, Option<&str>), &'static 
                 || !query.replace(TOKEN, "").bytes().all(is_of_a_query)
             {
                 return Err(
-                    "has a character behind its ? that a URL cannot hold, or a value; only {token} may stand there",
+                    "has a character after its ? that is not allowed in a URL, or a template tag; of placeholders, only {token} may stand there",
                 );
             }
             Ok((address, Some(query)))
@@ -107,7 +106,7 @@ fn is_of_a_query(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte)
 }
 
-/// The URL for the mail by which a recipient unsubscribes; the error is a fragment.
+/// Returns the `mailto:` URL for unsubscribing. The error is a sentence fragment.
 pub(super) fn mailto(
     address: &str,
     query: Option<&str>,
@@ -129,7 +128,7 @@ pub(super) fn mailto(
     Ok(url)
 }
 
-/// The headers by which a recipient unsubscribes, each value in one line.
+/// Returns the headers for unsubscribing, with each value on one line.
 pub(super) fn unsubscribe_headers<'u>(
     url: Option<&'u str>,
     mailto: Option<&'u str>,

@@ -1,4 +1,4 @@
-//! From keys and files to a frozen message; every refusal names the key and where to put it.
+//! Reads the keys and files of a message. Every error names the key and where to set it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,16 +23,17 @@ use super::source::MessageSource;
 use super::template::Source;
 use super::{images, link, listed};
 
-/// A message as it was read.
+/// A message read from its sources, but not compiled.
 pub(super) struct Loaded {
     pub(super) frozen: Frozen,
-    /// What is odd about it.
+    /// Warnings about settings that are valid but probably not intended.
     pub(super) odd: Vec<String>,
-    /// The folder that files are included from.
+    /// The folder that included files are read from.
     pub(super) folder: Option<Folder>,
 }
 
-/// Reads all that `source` names, but for the files that templates include.
+/// Reads the message with the files that its bodies include. Files that other templates include are
+/// added when those templates are compiled.
 pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     let file = source.file.as_deref().map(file::read).transpose()?;
     let places = Places::new(source, file.as_ref());
@@ -56,7 +57,7 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
         None => from.address.clone(),
         Some(text) => envelope_sender(text).map_err(|why| {
             Error::usage(format!("{}: {why}", places.at("envelope_sender")))
-                .hint("write an address such as bounces@acme.example, or bounce+{token}@acme.example to know by each bounce which recipient it is about")
+                .hint("write an address such as bounces@acme.example, or bounce+{token}@acme.example to identify the recipient of each bounce")
         })?,
     };
     let mut headers: Vec<(String, Source)> = Vec::new();
@@ -64,7 +65,7 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
         let key = format!("headers.{name}");
         check_header(&places.at(&key), name)?;
         if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            return Err(Error::usage(format!("{}: the header stands twice", places.at(&key))));
+            return Err(Error::usage(format!("{}: the header is set twice", places.at(&key))));
         }
         headers.push((name.clone(), places.source(&key, value)));
     }
@@ -75,15 +76,15 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     for (key, name, _) in known.into_iter().filter(|(_, _, is_set)| *is_set) {
         if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
             return Err(Error::usage(format!(
-                "{}: the header {name} stands under `headers` as well",
+                "{}: the header {name} is set under `headers` as well",
                 places.at(key)
             ))
-            .hint("take it out of `headers`"));
+            .hint("remove it from `headers`"));
         }
     }
     let mut odd = Vec::new();
     if file.is_some() && (keys.html.is_some() || keys.text.is_some()) {
-        odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
+        odd.push("`html` and `text` under [message] are ignored, because the message file contains the body".to_owned());
     }
     let given = |key: &str, text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.trim().is_empty());
@@ -116,16 +117,14 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
         odd.extend(images::add(&mut attachments, &bodies, &row_ids, directory)?);
     } else if has_cid {
         return Err(Error::usage(format!(
-            "{}: an attachment has a cid, and the message no HTML to show it in",
+            "{}: an attachment has a cid, but the message has no HTML to show it in",
             places.at("attachments")
         ))
-        .hint("leave `cid` out, and the file is attached"));
+        .hint("remove `cid` to attach the file"));
     }
     let preheader = keys.preheader.as_deref().filter(|text| !text.trim().is_empty());
     if preheader.is_some() && !body.has_html() {
-        odd.push(
-            "`preheader` is not used: the message is text, and only HTML can hide it".to_owned(),
-        );
+        odd.push("`preheader` is not used, because the message has no HTML".to_owned());
     }
     let frozen = Frozen {
         v: VERSION,
@@ -164,7 +163,8 @@ fn name(source: &MessageSource) -> String {
     name.unwrap_or_else(|| "inline".to_owned())
 }
 
-/// The attachments of all rows, and those of each.
+/// The attachments of all rows (`shared`), the attachments that differ for each row, and the
+/// directory of the latter.
 struct Attachments {
     shared: Vec<Attachment>,
     row_files: Vec<RowFile>,
@@ -198,40 +198,38 @@ fn attachments(
         Some(path) => Some(attach_dir_of(&path, places)?),
         None => {
             return Err(Error::usage(format!(
-                "{}: a path with a value in it needs a directory that it stays in",
+                "{}: a path that is a template needs `attach_dir`, the directory of its files",
                 places.at("attachments")
             ))
-            .hint("write attach_dir = \"invoices\" beside it; the paths are then below that directory"));
+            .hint("add attach_dir = \"invoices\"; the paths are then relative to that directory"));
         }
     };
     Ok(Attachments { shared, row_files, directory })
 }
 
-/// The directory of the rows' files, without links.
+/// Returns the path of `attach_dir` with all links resolved.
 fn attach_dir_of(path: &Path, places: &Places<'_>) -> Result<String> {
     let refused = |what: &str| {
-        Error::refused(format!("{}: {}: {what}", places.at("attach_dir"), path.shown())).hint(
-            "name the directory that holds the files; it is relative to the file that names it",
-        )
+        Error::refused(format!("{}: {}: {what}", places.at("attach_dir"), path.shown()))
+            .hint("name the directory of the attachments, relative to the file that sets this key")
     };
     let whole = path.canonicalize().map_err(|why| refused(&why.to_string()))?;
     if !whole.is_dir() {
-        return Err(refused("it is no directory"));
+        return Err(refused("it is not a directory"));
     }
     whole.into_os_string().into_string().map_err(|_| refused("its path is not UTF-8"))
 }
 
 fn row_file(key: &AttachmentKey, number: usize, places: &Places<'_>) -> Result<RowFile> {
     let shown = key.path.shown();
-    let path = key
-        .path
-        .to_str()
-        .ok_or_else(|| Error::usage(format!("{}: {shown}: not UTF-8", places.at("attachments"))))?;
+    let path = key.path.to_str().ok_or_else(|| {
+        Error::usage(format!("{}: the path {shown} is not UTF-8", places.at("attachments")))
+    })?;
     if key.cid.as_deref().is_some_and(|cid| !attachment::is_cid(cid)) {
         return Err(attachment::bad_cid(&shown));
     }
     let content_type = key.content_type.clone();
-    // What is wrong with the type is wrong for every row.
+    // An invalid content type fails for every row, so it is checked once here.
     let any = Attachment {
         name: "x".to_owned(),
         content_type: content_type.clone().unwrap_or_else(|| "text/plain".to_owned()),
@@ -260,13 +258,13 @@ fn check_header(place: &str, name: &str) -> Result<()> {
             let error = Error::usage(format!("{place}: the header {name} cannot be set"));
             Err(match instead {
                 Some(key) => error.hint(format!("set `{key}` instead")),
-                None => error.hint("mailbatch or a mail server writes it; remove the line"),
+                None => error.hint("remove it: mailbatch or a mail server writes this header"),
             })
         }
     }
 }
 
-/// Where keys stand, for errors.
+/// The places where keys are set, for errors.
 struct Places<'a> {
     source: &'a MessageSource,
     file: Option<String>,
@@ -279,7 +277,8 @@ impl<'a> Places<'a> {
         Self { source, file: shown, lines: file.map(|file| file.lines.clone()).unwrap_or_default() }
     }
 
-    /// The line of the message file on which the value in force begins.
+    /// Returns the line of the message file on which a key's value begins. `None` if a flag or
+    /// mailbatch.toml sets the key.
     fn line(&self, key: &str) -> Option<u32> {
         let by_flag = match key {
             "from" => self.source.flags.from.is_some(),
@@ -325,7 +324,7 @@ impl<'a> Places<'a> {
         }
         let parsed = mailboxes::parse(text).map_err(|why| {
             Error::usage(format!("{}: {why}", self.at("reply_to"))).hint(
-                "write it as reply_to = \"Acme <help@acme.example>\", several with commas; a name with a comma stands in \"…\"",
+                "write it as reply_to = \"Acme <help@acme.example>\", separate several with commas, and put a name that contains a comma in quotes",
             )
         })?;
         Ok(match parsed.as_slice() {
@@ -389,19 +388,21 @@ impl<'a> Places<'a> {
     }
 }
 
-/// An envelope sender; one with `{token}` must still be an address when the token, 24 letters and
-/// digits, stands there.
+/// Parses an envelope sender. If it contains `{token}`, it must be a valid address with a token of
+/// 24 letters and digits in its place.
 fn envelope_sender(text: &str) -> std::result::Result<Address, String> {
     let sample = text.replacen("{token}", "0123456789abcdef01234567", 1);
     if sample.contains(['{', '}']) {
-        return Err("holds { or }; only {token} has a meaning, once".to_owned());
+        return Err(
+            "contains { or }; only {token} has a meaning, and it may occur only once".to_owned()
+        );
     }
     let named = Address::parse(&sample).map_err(|why| why.to_string())?;
     if text.contains("{token}") && !named.local().contains("0123456789abcdef01234567") {
         return Err("has {token} in its domain".to_owned());
     }
     let address = Address::parse(text).map_err(|why| why.to_string())?;
-    // Behind another sign the token could not be separated from what is around it.
+    // After any other character, the token could not be separated from the text around it.
     match address.local().split_once("{token}") {
         Some((before, after))
             if !(before.is_empty() || before.ends_with(['+', '-', '=', '.', '_']))

@@ -1,7 +1,7 @@
-//! The mailboxes of Reply-To: a list as RFC 5322 section 3.4 writes it, with values in it.
+//! Parses the mailbox list of Reply-To (RFC 5322 section 3.4), which may contain values from a row.
 //!
-//! The rule it keeps: only the template's own text makes structure. A value is a display name or an
-//! address, or a part of one, whatever it holds.
+//! The rule it keeps: only the template's own text separates mailboxes, names and addresses. Any
+//! value is only text within a display name or an address.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +12,18 @@ use super::mailbox::Mailbox;
 use super::piece::{Piece, Values};
 use super::template::Source;
 
-/// Reply-To as the ledger keeps it.
+/// Reply-To as it is stored in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum ReplyTo {
-    /// One mailbox, the same for every recipient.
+    /// One mailbox, equal for every recipient.
     One(String),
-    /// A template of a list of mailboxes.
+    /// A list of mailboxes, which may be a template.
     List(Source),
 }
 
 impl ReplyTo {
-    /// The text as it was written, or as the one mailbox is written anew.
+    /// The list as written, or the single mailbox in normalised form.
     pub(super) fn text(&self) -> &str {
         match self {
             Self::One(text) => text,
@@ -32,12 +32,13 @@ impl ReplyTo {
     }
 }
 
-/// Whether a text has tags.
+/// Whether a text contains template tags.
 pub(super) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag))
 }
 
-/// The mailboxes of a text without tags; the error is a fragment that does not repeat the text.
+/// Parses a list without template tags. The error is a sentence fragment that does not repeat the
+/// text.
 pub(super) fn parse(text: &str) -> Result<Vec<Mailbox>, String> {
     // A single mailbox may have a comma in its name.
     match Mailbox::parse(text) {
@@ -47,8 +48,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Mailbox>, String> {
     }
 }
 
-/// The mailboxes of a list; what is empty between two commas is left out. The error is a fragment
-/// that repeats neither the text nor a value.
+/// Parses a rendered list. Empty entries are skipped. The error is a sentence fragment that repeats
+/// neither the text nor a value.
 pub(super) fn read(pieces: &[Piece], values: &Values) -> Result<Vec<Mailbox>, String> {
     let mut list = List::default();
     for piece in pieces {
@@ -62,8 +63,8 @@ pub(super) fn read(pieces: &[Piece], values: &Values) -> Result<Vec<Mailbox>, St
     Ok(list.mailboxes)
 }
 
-/// Whether a list in a template can be of more than one mailbox: whether a comma of its own stands
-/// outside of quotes, or a loop may repeat one.
+/// Whether a list template can produce more than one mailbox: it contains a comma outside quotes
+/// and template tags.
 pub(super) fn may_be_several(template: &str) -> bool {
     let (mut rest, mut is_quoted) = (template, false);
     while let Some(c) = rest.chars().next() {
@@ -94,26 +95,26 @@ pub(super) fn may_be_several(template: &str) -> bool {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
-    /// Before the `<`.
+    /// Before `<`.
     #[default]
     Name,
     Address,
-    /// Behind the `>`.
+    /// After `>`.
     End,
 }
 
-/// A list that is being read.
+/// The state of parsing a list. All fields but `mailboxes` describe the current mailbox.
 #[derive(Default)]
 struct List {
     mailboxes: Vec<Mailbox>,
     at: At,
     is_quoted: bool,
     is_escaped: bool,
-    /// Whether the mailbox begins in quotes, and whether there is a text that a name cannot have:
-    /// another behind the quotes, or a quotation mark or `>` without them.
+    /// Whether the name begins with a quotation mark. `is_odd` is set if the name is invalid: text
+    /// follows the closing quotation mark, or an unquoted name contains a quotation mark or `>`.
     was_quoted: bool,
     is_odd: bool,
-    /// Of the mailbox: its text up to the `<`, with its quotes and without, and the address.
+    /// The text before `<` with its quotation marks (`raw`) and without them (`name`).
     raw: String,
     name: String,
     address: String,
@@ -159,14 +160,15 @@ impl List {
             (At::Address, _) => self.address.push(c),
             (At::Name, '<') => {
                 if self.is_odd {
-                    return Err("has a name of which a part is in quotes; put all of it in quotes"
+                    return Err("has a name of which only a part is in quotes; put the whole name in quotes"
                         .to_owned());
                 }
                 self.at = At::Address;
             }
             (_, ',') => self.end()?,
             (At::Name, _) => {
-                // A quoted local part is followed by its domain, a quoted name by the `<`.
+                // After a quoted text, `<` means that it is a name. Other text means that it is the
+                // local part of an address.
                 self.is_odd |= c == '>' || (self.was_quoted && !c.is_whitespace());
                 self.raw.push(c);
                 if !self.was_quoted {
@@ -175,7 +177,9 @@ impl List {
             }
             (At::End, _) if c.is_whitespace() => {}
             (At::End, _) => {
-                return Err("has a text behind its address; put a comma between two".to_owned());
+                return Err(
+                    "has text after its address; separate two mailboxes with a comma".to_owned()
+                );
             }
         }
         Ok(())
@@ -193,12 +197,12 @@ impl List {
             }
             At::Address => self.address.push_str(value),
             At::End if value.trim().is_empty() => {}
-            At::End => return Err("has a text behind its address".to_owned()),
+            At::End => return Err("has text after its address".to_owned()),
         }
         Ok(())
     }
 
-    /// Ends a mailbox.
+    /// Ends the current mailbox.
     fn end(&mut self) -> Result<(), String> {
         if self.is_quoted {
             return Err("has a quotation mark that is not closed".to_owned());
@@ -225,7 +229,7 @@ pub(super) fn push_header(out: &mut String, name: &str, mailboxes: &[Mailbox]) {
     let Some((first, others)) = mailboxes.split_first() else { return };
     first.push_header(out, name);
     for other in others {
-        // Each on a line of its own.
+        // Each mailbox is on a separate line.
         out.truncate(out.len() - "\r\n".len());
         out.push_str(",\r\n ");
         header::push_mailbox_text(out, 1, &other.name, other.address.as_str());
@@ -240,7 +244,7 @@ mod tests {
     use super::super::piece::As;
     use super::*;
 
-    /// The list of a template in which `{}` stands for the next value.
+    /// Parses a template in which `{}` stands for the next value.
     fn list(template: &str, given: &[&str]) -> Result<Vec<(String, String)>, String> {
         let (mut pieces, mut values) = (Vec::new(), Values::default());
         for (place, text) in template.split("{}").enumerate() {

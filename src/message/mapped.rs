@@ -1,26 +1,26 @@
-//! Text that was generated from files, with the place of every copied stretch in its file, so that
-//! an error in the text names the line that the author wrote.
+//! Generated text that remembers which parts were copied from which line of a file, so that errors
+//! can name the line in the author's file.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// A stretch of a text that is the same as a stretch of a file.
+/// A part of a text that was copied from a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
-    /// Where the stretch begins in the text, and its length, in bytes.
+    /// The offset of the part in the text. `length` is in bytes, too.
     at: usize,
     length: usize,
-    /// The file, where it is not the message file.
+    /// The name of the file. `None` for the message file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
-    /// The line of that file on which the stretch begins, from 1.
+    /// The line of that file on which the part begins, from 1.
     line: u32,
 }
 
-/// The file, if not the message's own, and the line of an offset of a text; `None` where the text
-/// at that offset is not copied from a file.
+/// Returns the file and line of an offset in a text. The file is `None` for the message file. The
+/// result is `None` if the text at that offset was generated.
 pub(super) fn find<'p>(
     places: &'p [Place],
     text: &str,
@@ -29,7 +29,7 @@ pub(super) fn find<'p>(
     let place = places.iter().rfind(|place| place.at <= offset)?;
     let end = place.at + place.length;
     let before = text.get(place.at..offset)?;
-    // What is missing at the end of a template is missed there.
+    // An error at the end of the whole text, such as a missing end tag, belongs to the last part.
     if offset > end || (offset == end && end < text.len()) {
         return None;
     }
@@ -40,7 +40,7 @@ fn lines(text: &str) -> u32 {
     u32::try_from(text.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or(u32::MAX)
 }
 
-/// A text under construction with its places.
+/// A text with the places of its copied parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mapped {
     pub(super) text: String,
@@ -48,7 +48,7 @@ pub(super) struct Mapped {
 }
 
 impl Mapped {
-    /// The body of a message file.
+    /// Creates the text of a message file's body.
     pub(super) fn of(text: &str, line: u32) -> Self {
         let place = Place { at: 0, length: text.len(), file: None, line };
         Self { text: text.to_owned(), places: vec![place] }
@@ -59,14 +59,14 @@ impl Mapped {
         self.text.push_str(text);
     }
 
-    /// Appends text that is copied from a file.
+    /// Appends text copied from a file.
     pub(super) fn push_from(&mut self, text: &str, file: Option<&str>, line: u32) {
         let at = self.text.len();
         self.text.push_str(text);
         self.places.push(Place { at, length: text.len(), file: file.map(str::to_owned), line });
     }
 
-    /// The places that hold template tags: no error names another.
+    /// The places of the parts with template tags. Errors refer to no other parts.
     pub(super) fn places_of_tags(&self) -> Vec<Place> {
         let has_tags = |place: &&Place| {
             let text = &self.text[place.at..place.at + place.length];
@@ -76,20 +76,19 @@ impl Mapped {
     }
 }
 
-/// A text of which stretches are copied into others.
+/// A text from which parts are copied into other texts.
 pub(super) struct Stretches<'m> {
     of: &'m Mapped,
-    /// Where its lines end.
+    /// The offsets of its line ends.
     ends: Vec<usize>,
 }
 
 impl<'m> Stretches<'m> {
-    /// The stretches of a text.
     pub(super) fn of(of: &'m Mapped) -> Self {
         Self { of, ends: memchr::memchr_iter(b'\n', of.text.as_bytes()).collect() }
     }
 
-    /// Appends a stretch with its places.
+    /// Appends a part of the text with its places.
     pub(super) fn push(&self, out: &mut Mapped, range: Range<usize>) {
         let at = out.text.len();
         out.text.push_str(&self.of.text[range.clone()]);
@@ -108,7 +107,7 @@ impl<'m> Stretches<'m> {
         }
     }
 
-    /// How many lines end before an offset.
+    /// Returns the number of line ends before an offset.
     fn lines(&self, offset: usize) -> usize {
         self.ends.partition_point(|end| *end < offset)
     }

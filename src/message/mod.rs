@@ -1,8 +1,8 @@
-//! The message file becomes one message for each recipient.
+//! Renders one message for each recipient.
 //!
-//! A message is loaded once (front matter, templates, attachments), frozen with the run, and
-//! rendered for each row from its frozen form alone. The rules it keeps: equal input gives equal
-//! bytes, a value never makes a header nor HTML, and no error shows a value.
+//! A message is loaded once, with its front matter, templates and attachments. It is frozen with
+//! the run, and only the frozen form is used for rendering. The rules: equal input gives equal
+//! bytes, a value from a row never adds headers or HTML, and errors show no values.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
@@ -84,52 +84,52 @@ const REPLY_TO: &str = "reply_to";
 const FEEDBACK_ID: &str = "feedback_id";
 const PREHEADER: &str = "preheader";
 
-/// The longest subject that most readers show whole, in characters.
+/// The most characters of a subject that most mail programs show.
 const LONG_SUBJECT: usize = 78;
-/// Attachments beyond this many bytes are refused by many receivers.
+/// Many receivers refuse mail with more bytes of attachments than this.
 const HEAVY_ATTACHMENTS: usize = 10 * 1024 * 1024;
 
-/// A message, compiled and ready to be rendered for any row, from any thread.
+/// A compiled message. Any thread can render it for any row.
 #[derive(Debug)]
 pub struct Message {
     frozen: Frozen,
     from: Mailbox,
-    /// Where it is the same for every recipient; else its template gives each row its own.
+    /// The mailboxes of Reply-To. Empty if a template decides them for each row.
     reply_to: Arc<[Mailbox]>,
     envelope_sender: Address,
     templates: Templates,
-    /// The custom headers: their names, and the names of their templates.
+    /// The names of the custom headers and of their templates.
     headers: Vec<(String, String)>,
-    /// The attachments, encoded, and those that the HTML shows.
+    /// The encoded attachments. `inline` holds the files that the HTML shows.
     attachments: Vec<Vec<u8>>,
     inline: Vec<Vec<u8>>,
     row_files: RowFiles,
-    /// The body's templates.
+    /// The renderers of the body.
     printers: Printers,
-    /// What is the same in every recipient's content, made when content is first asked for.
+    /// The parts of the structured content that all recipients share, built when first needed.
     shared: OnceLock<content::Shared>,
     odd: Vec<String>,
-    /// Signs the links of our own unsubscribe page.
+    /// Signs links to mailbatch's own unsubscribe page.
     links: Option<Links>,
-    /// Whether a row whose unsubscribe link is not https is refused.
+    /// Whether rows whose unsubscribe link is not https are refused.
     needs_one_click: bool,
 }
 
-/// The placeholder for the recipient in an envelope sender.
+/// The placeholder for the recipient's token in addresses and links.
 const TOKEN: &str = "{token}";
 
-/// One recipient's mail with what people see of it.
+/// The message of one recipient, with its main headers and its parts.
 #[derive(Clone)]
 pub struct Rendered {
-    /// The whole message, CRLF line ends, not dot-stuffed.
+    /// The whole message with CRLF line ends, not dot-stuffed.
     pub bytes: Vec<u8>,
-    /// Without angle brackets.
+    /// The Message-ID without angle brackets.
     pub message_id: String,
-    /// The subject as people read it.
+    /// The subject, not encoded.
     pub subject: String,
-    /// From as people read it.
+    /// The mailbox in From, not encoded.
     pub from: String,
-    /// To as people read it.
+    /// The mailbox in To, not encoded.
     pub to: String,
     pub html: Option<String>,
     pub text: Option<String>,
@@ -145,8 +145,8 @@ impl std::fmt::Debug for Rendered {
 }
 
 impl Message {
-    /// Reads and compiles a message. Keys that are missing or wrong are exit 2, files and templates
-    /// that cannot be used exit 4.
+    /// Reads and compiles a message. A missing or invalid key has exit code 2, an unusable file or
+    /// template exit code 4.
     pub fn load(source: &MessageSource) -> Result<Self> {
         let load::Loaded { frozen, odd, folder } = load::load(source)?;
         let message = Self::compile(frozen, odd)?;
@@ -162,17 +162,17 @@ impl Message {
         Self::compile(Frozen { includes, ..message.frozen }, message.odd)
     }
 
-    /// The form that the ledger keeps, attachments included.
+    /// Returns the form that is stored in the ledger, including attachments.
     pub fn freeze(&self) -> serde_json::Value {
         serde_json::to_value(&self.frozen).expect("texts and numbers are always JSON")
     }
 
-    /// Reads back what `freeze` wrote.
+    /// Reads the form that `freeze` returns.
     pub fn thaw(frozen: &serde_json::Value) -> Result<Self> {
         let version = frozen.get("v").and_then(serde_json::Value::as_u64);
         if let Some(newer) = version.filter(|version| *version > u64::from(VERSION)) {
-            return Err(Error::internal(format!("the run's message has version {newer}, this mailbatch knows versions up to {VERSION}"))
-                .hint("use the mailbatch that planned the run"));
+            return Err(Error::internal(format!("the run's message has version {newer}, but this mailbatch reads only versions up to {VERSION}"))
+                .hint("use the mailbatch version that planned the run"));
         }
         let frozen: Frozen = serde::Deserialize::deserialize(frozen).map_err(|_| {
             Error::internal("the run's message cannot be read back from the ledger")
@@ -240,7 +240,7 @@ impl Message {
         })
     }
 
-    /// SHA-256, in hex, of everything that shapes the mail.
+    /// Returns a SHA-256 hash, in hex, of everything that the mail depends on.
     pub fn fingerprint(&self) -> String {
         self.frozen.fingerprint()
     }
@@ -250,18 +250,17 @@ impl Message {
         self.frozen.kind
     }
 
-    /// Where bounces go.
+    /// The address for bounces. It may contain `{token}`.
     pub fn envelope_sender(&self) -> &Address {
         &self.envelope_sender
     }
 
-    /// Where bounces of one mail go: `{token}` in the envelope sender stands for the token of its
-    /// Message-ID.
+    /// Returns the address for bounces of one mail. The token of the Message-ID replaces `{token}`.
     pub fn envelope_sender_of(&self, message_id: &str) -> Address {
         let token = token_of(message_id).filter(|_| self.envelope_sender.as_str().contains(TOKEN));
         let named = token
             .map(|token| Address::parse(&self.envelope_sender.as_str().replacen(TOKEN, token, 1)));
-        // What was checked when the message was loaded stays an address.
+        // The address was checked with a token when the message was loaded.
         named.and_then(std::result::Result::ok).unwrap_or_else(|| self.envelope_sender.clone())
     }
 
@@ -270,41 +269,44 @@ impl Message {
         &self.from.address
     }
 
-    /// The message file's name without its suffix, or `inline`.
+    /// The name of the message file without its suffix, the folder of the bodies that rows choose,
+    /// or `inline`.
     pub fn name(&self) -> &str {
         &self.frozen.name
     }
 
-    /// What is legal about the message and yet worth a look before it goes out.
+    /// Returns warnings about settings that are valid but may cause trouble.
     pub fn lint(&self) -> Vec<String> {
         let mut found = self.odd.clone();
         if self.frozen.kind == Kind::Marketing && self.frozen.unsubscribe_url.is_none() {
-            found.push("marketing mail without `unsubscribe_url`: large receivers demand one-click unsubscribe".to_owned());
+            found.push("marketing mail without `unsubscribe_url`: large receivers require one-click unsubscribing".to_owned());
         }
         let subject = &self.frozen.subject.text;
         if !subject.contains('{') && subject.chars().count() > LONG_SUBJECT {
-            found.push(format!("the subject is longer than {LONG_SUBJECT} characters and will be cut off by most readers"));
+            found.push(format!("the subject is longer than {LONG_SUBJECT} characters and most mail programs will truncate it"));
         }
         if !self.from.address.domain().contains('.') {
             found.push(
-                "the domain of `from` has no dot: few servers will take mail from it".to_owned(),
+                "the domain of `from` has no dot: few servers will accept mail from it".to_owned(),
             );
         }
         if self.from.address.needs_smtputf8() {
             found.push(
-                "the address of `from` is not ASCII: only servers with SMTPUTF8 will take it"
+                "the address of `from` is not ASCII: only servers with SMTPUTF8 will accept it"
                     .to_owned(),
             );
         }
         let bytes: usize = self.frozen.attachments.iter().map(attachment::Attachment::bytes).sum();
         if bytes > HEAVY_ATTACHMENTS {
-            found.push(format!("the attachments are {} MiB: many receivers refuse that, and every recipient gets a copy", bytes / 1024 / 1024));
+            found.push(format!(
+                "the attachments are {} MiB: many receivers refuse mail of this size",
+                bytes / 1024 / 1024
+            ));
         }
         found
     }
 
-    /// Tries every template on a row, which finds whatever `render` would refuse at a fraction of
-    /// its cost.
+    /// Returns the error that `render` would return for a row. This is much faster than rendering.
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
         let row = Row::new(index, fields);
         let url = self.unsubscribe_url(&row, link::SAMPLE)?;
@@ -323,7 +325,7 @@ impl Message {
         printers.iter().try_for_each(|printer| printer.probe(&self.templates, &row))
     }
 
-    /// Renders a row's templates.
+    /// Renders all templates for a row, without its files.
     pub(crate) fn fill(
         &self,
         index: &Arc<ColumnIndex>,
@@ -365,7 +367,7 @@ impl Message {
         })
     }
 
-    /// Renders a row. The same arguments give the same bytes.
+    /// Renders a row. Equal arguments give equal bytes.
     pub fn render(
         &self,
         index: &Arc<ColumnIndex>,
@@ -416,7 +418,7 @@ impl Message {
 }
 
 impl Message {
-    /// The mailboxes of a row's Reply-To.
+    /// Returns the mailboxes of Reply-To for a row.
     fn reply_to(&self, row: &Row<'_>) -> Result<Arc<[Mailbox]>, RenderError> {
         match &self.frozen.reply_to {
             Some(ReplyTo::List(_)) if self.reply_to.is_empty() => {
@@ -428,7 +430,7 @@ impl Message {
         }
     }
 
-    /// The URL of the mail by which a row's recipient unsubscribes.
+    /// Returns the `mailto:` URL for unsubscribing for a row.
     fn unsubscribe_mailto(
         &self,
         row: &Row<'_>,
@@ -441,7 +443,7 @@ impl Message {
         url.map(Some).map_err(|why| self.refuse_row(UNSUBSCRIBE_MAILTO, &why))
     }
 
-    /// The value of a row's Feedback-ID.
+    /// Returns the value of Feedback-ID for a row.
     fn feedback_id(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
         if self.frozen.feedback_id.is_none() {
             return Ok(None);
@@ -453,19 +455,20 @@ impl Message {
         }
     }
 
-    /// The HTML of a row's preheader.
+    /// Returns the HTML of the preheader for a row.
     fn preheader(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
         let text = self.frozen.preheader.as_ref().map(|_| self.templates.render(PREHEADER, row));
         Ok(text.transpose()?.map(|text| preheader::element(&text)))
     }
 
-    /// The refusal of a row for what a template printed.
+    /// Returns the error for a row in which a template's output is invalid.
     fn refuse_row(&self, template: &str, why: &str) -> RenderError {
         RenderError::of(template, self.templates.line(template), why)
     }
 }
 
-/// Compiles Reply-To; the mailboxes where they are the same for every recipient.
+/// Compiles Reply-To. Returns the mailboxes, or an empty list if a template decides them for each
+/// row.
 fn reply_to(templates: &mut Templates, frozen: &Frozen) -> Result<Arc<[Mailbox]>> {
     let damaged = |why: String| Error::internal(format!("the message's reply_to {why}"));
     Ok(match &frozen.reply_to {
@@ -479,10 +482,10 @@ fn reply_to(templates: &mut Templates, frozen: &Frozen) -> Result<Arc<[Mailbox]>
     })
 }
 
-/// A row whose templates are rendered.
+/// A row with rendered templates.
 pub(crate) struct Filled<'m> {
     message: &'m Message,
-    /// Without angle brackets.
+    /// The Message-ID without angle brackets.
     pub(crate) message_id: String,
     unsubscribe_url: Option<String>,
     unsubscribe_mailto: Option<String>,
@@ -490,20 +493,20 @@ pub(crate) struct Filled<'m> {
     feedback_id: Option<String>,
     subject: String,
     to_name: String,
-    /// The custom headers, as they were rendered.
+    /// The names and rendered values of the custom headers.
     headers: Vec<(&'m str, String)>,
     body: Printed,
-    /// The files of the row's own.
+    /// The attachments that differ for each row.
     files: Attached,
 }
 
 impl Filled<'_> {
-    /// The same with the row's files.
+    /// Adds the row's files.
     pub(crate) fn with(self, files: Attached) -> Self {
         Self { files, ..self }
     }
 
-    /// Writes the whole message: CRLF line ends, not dot-stuffed.
+    /// Writes the whole message with CRLF line ends, not dot-stuffed.
     pub(crate) fn encode(&self, to: &Address, ident: &Ident<'_>, out: &mut Vec<u8>) {
         let (head, message) = (self.head(to, ident), self.message);
         out.clear();
@@ -514,13 +517,13 @@ impl Filled<'_> {
         mime::assemble(out, &head, &self.body, &files, &self.message_id);
     }
 
-    /// The headers by which the recipient unsubscribes, each value in one line.
+    /// Returns the headers for unsubscribing, with each value on one line.
     fn unsubscribe_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
         let places = (self.unsubscribe_url.as_deref(), self.unsubscribe_mailto.as_deref());
         listed::unsubscribe_headers(places.0, places.1)
     }
 
-    /// The header block but for MIME-Version and what follows it.
+    /// Returns the header block up to MIME-Version, which is not included.
     fn head(&self, to: &Address, ident: &Ident<'_>) -> String {
         let to = Mailbox { name: self.to_name.clone(), address: to.clone() };
         let mut block = String::with_capacity(512);
@@ -534,7 +537,7 @@ impl Filled<'_> {
         );
         put(&mut block, format_args!("Message-ID: <{}>\r\n", self.message_id));
         for (name, value) in self.unsubscribe_headers() {
-            // Each URL on a line of its own.
+            // Each URL is on a separate line.
             put(&mut block, format_args!("{name}: {}\r\n", value.replace(", <", ",\r\n <")));
         }
         if let Some(list_id) = &self.message.frozen.list_id {
@@ -552,7 +555,7 @@ impl Filled<'_> {
     }
 }
 
-/// Appends what is formatted. Writing to a text does not fail.
+/// Appends formatted text. Writing to a String cannot fail.
 fn put(block: &mut String, text: fmt::Arguments<'_>) {
     let _ = block.write_fmt(text);
 }
@@ -568,7 +571,9 @@ fn check_url(url: &str) -> Result<(), &'static str> {
         return Err("is not an https, http or mailto URL");
     }
     if !url.bytes().all(|b| matches!(b, 33..=126) && !b"<>\"\\^`{|}".contains(&b)) {
-        return Err("holds a character that a URL cannot hold; use {{ name | urlencode }}");
+        return Err(
+            "contains a character that is not allowed in a URL; use {{ name | urlencode }}",
+        );
     }
     if url.len() > header::LONGEST_TOKEN {
         return Err("is longer than 900 bytes");
@@ -576,7 +581,7 @@ fn check_url(url: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A mail as `preview` shows it: From, To, Subject, and the text part.
+/// Returns a mail as `preview` shows it: From, To, Subject, and the text part.
 pub(crate) fn preview_text(mail: &Rendered) -> String {
     let text = mail.text.as_deref().unwrap_or_default();
     let end = if text.ends_with('\n') { "" } else { "\n" };

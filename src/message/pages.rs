@@ -1,4 +1,4 @@
-//! From the text of a message file to the templates of a body, by the file's format.
+//! Turns the text of a message file into the templates of a body, depending on the file's format.
 
 use crate::model::error::Result;
 
@@ -8,12 +8,12 @@ use super::mapped::Mapped;
 use super::template::Source;
 use super::{inline, mjml};
 
-/// A message file, or another file with a body.
+/// A message file, or another file that contains a body.
 pub(super) struct Page<'p> {
-    /// The folder that nothing is read outside of, and the file's name below it.
+    /// The folder outside of which no file is read. `name` is the file's path below this folder.
     pub(super) folder: &'p Folder,
     pub(super) name: &'p str,
-    /// The file in errors.
+    /// The file's name in errors.
     pub(super) shown: String,
     pub(super) body: &'p str,
     /// The line on which the body begins.
@@ -22,7 +22,7 @@ pub(super) struct Page<'p> {
 }
 
 impl Page<'_> {
-    /// The body; what is legal and yet worth a look is added to `odd`.
+    /// Returns the body. Warnings are added to `odd`.
     pub(super) fn body(&self, format: Format, odd: &mut Vec<String>) -> Result<Body> {
         let shown = &self.shown;
         let source = || Source::new(self.body, Some(shown.clone()), self.line);
@@ -33,7 +33,7 @@ impl Page<'_> {
             Format::Text | Format::Markdown => {
                 if self.inline_css == Some(true) {
                     odd.push(format!(
-                        "{shown}: `inline_css` is for HTML and MJML and has no effect here"
+                        "{shown}: `inline_css` has no effect here, because the body is neither HTML nor MJML"
                     ));
                 }
                 Ok(if format == Format::Text {
@@ -59,7 +59,7 @@ impl Page<'_> {
     }
 }
 
-/// HTML with its CSS inlined where that is asked for.
+/// Inlines the CSS of HTML if `inline_css` is true.
 pub(super) fn inlined(
     source: Source,
     inline_css: Option<bool>,

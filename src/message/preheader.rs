@@ -1,25 +1,25 @@
-//! The preheader: what mail programs show of a mail beside its subject. It stands hidden at the
-//! beginning of the HTML's body, and in no text part.
+//! The preheader: the preview text that mail programs show next to the subject. It is hidden at the
+//! beginning of the HTML body and is not part of the text part.
 //!
-//! The rule it keeps: it is one value of the HTML, escaped as a whole, so that it changes nothing of
-//! what the author wrote around it.
+//! The rule it keeps: the preheader is inserted as one escaped value, so the author's HTML around
+//! it stays unchanged.
 
 use super::header;
 use super::piece::{As, Piece};
 
 /// The number of characters that mail programs show. A shorter preheader is padded with invisible
-/// characters; otherwise they would show the first words of the message after it.
+/// characters; otherwise the first words of the message would follow it.
 const SHOWN: usize = 150;
-/// A blank that neither breaks nor joins, and no visible character.
+/// One unit of invisible padding: a grapheme joiner, a non-joiner and a no-break space.
 const FILLER: &str = "&#847;&zwnj;&nbsp;";
-/// Hidden from readers and from screen readers, in several ways because mail programs support
-/// different ones. A `font-size` of 1px is left out: it matches SpamAssassin's FONT_INVIS rules.
+/// The element is hidden in several ways, because mail programs support different ones. A
+/// `font-size` of 1px is not used: it matches SpamAssassin's FONT_INVIS rules.
 const OPEN: &str = "<div style=\"display:none;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all\">";
 const CLOSE: &str = "</div>";
-/// Stands for a value where it is looked for a tag: a letter, which ends none.
+/// Replaces each value while the HTML is searched for tags. A letter cannot begin or end a tag.
 const VALUE: char = 'v';
 
-/// The HTML of a preheader; empty where there is no text.
+/// Returns the HTML of a preheader. Empty if the text is empty.
 pub(super) fn element(text: &str) -> String {
     let text = header::sanitise(text);
     let text = text.trim();
@@ -36,7 +36,8 @@ pub(super) fn element(text: &str) -> String {
     html
 }
 
-/// HTML in pieces with a place for the preheader, which is the value behind all others.
+/// Adds a slot for the preheader to the pieces of HTML. The preheader's value comes after all other
+/// values.
 pub(super) fn with_place(pieces: Vec<Piece>) -> Vec<Piece> {
     let places = pieces.iter().filter_map(|piece| match piece {
         Piece::Slot(place, _) => Some(place + 1),
@@ -78,14 +79,14 @@ pub(super) fn with_place(pieces: Vec<Piece>) -> Vec<Piece> {
     out
 }
 
-/// Where the visible part of HTML begins: behind the tag of its body, of its head, or of the whole;
-/// at its beginning where it has none.
+/// Returns the offset at which the visible HTML begins: after the tag `<body>`, `</head>`, `<html>`
+/// or the doctype, or else 0.
 fn beginning(html: &str) -> usize {
     let (mut at, mut found) = (0, 0);
     while let Some(next) = html[at..].find('<').map(|next| at + next) {
         let rest = &html[next..];
         if let Some(comment) = rest.strip_prefix("<!--") {
-            // What stands between conditional comments is read as part of them by no other program.
+            // Tags inside a comment, such as a conditional comment for Outlook, do not count.
             at = next + comment.find("-->").map_or(rest.len(), |end| end + "<!---->".len());
             continue;
         }
@@ -111,7 +112,8 @@ fn beginning(html: &str) -> usize {
     found
 }
 
-/// How long the tag is that a text begins with. A value in quotes may hold anything.
+/// Returns the length of the tag at the beginning of a text. A quoted value may contain any
+/// character.
 fn end_of_tag(text: &str) -> usize {
     let mut quote = None;
     for (at, byte) in text.bytes().enumerate() {
@@ -131,7 +133,7 @@ mod tests {
     use super::super::piece::{Values, fill, push_text};
     use super::*;
 
-    /// The HTML with a mark where the preheader stands; `{}` is a value.
+    /// Returns the HTML with `|` at the place of the preheader. `{}` stands for a value.
     fn placed(html: &str) -> String {
         let (mut pieces, mut values) = (Vec::new(), Values::default());
         for (place, text) in html.split("{}").enumerate() {

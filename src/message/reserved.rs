@@ -25,7 +25,7 @@ impl Message {
         self.reply_to.iter().for_each(|mailbox| add("Reply-To".into(), &of(&mailbox.address)));
         let lists = self.frozen.reply_to.iter().filter(|_| self.reply_to.is_empty());
         lists.flat_map(|list| domains(list.text())).for_each(|host| add("Reply-To".into(), &host));
-        // This is often the domain of From, which has been added already.
+        // The envelope sender often has the domain of From, which has been added already.
         if of(&self.envelope_sender) != of(&self.from.address) {
             add("envelope_sender".into(), &of(&self.envelope_sender));
         }

@@ -1,7 +1,7 @@
-//! Attachments that a column names: a template of a path below `attach_dir`.
+//! Attachments that differ for each row: a template gives the path of a file below `attach_dir`.
 //!
-//! The rules it keeps: a row is sent with the bytes that it was planned with, or not at all; the
-//! bytes are read when the message is built, and little is kept of them.
+//! The rules it keeps: a row is sent with exactly the bytes that were planned, or it is not sent.
+//! Files are read when the message is built, and only a limited number of bytes is cached.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,24 +22,24 @@ use crate::model::error::Result;
 use crate::model::planned_file::{self, PlannedFile};
 use crate::model::recipient::Fields;
 
-/// The most bytes that files, as they stand in a message, may have.
+/// The most bytes that all files may add to a message after encoding.
 const MOST: u64 = 60_000_000;
-/// So many bytes of a file make so many of a line of a message.
+/// Base64 turns 57 bytes of a file into a line of 78 bytes, including its line end.
 const LINE: (u64, u64) = (57, 78);
-/// The most bytes of files that are kept encoded, and of one of them.
+/// The most encoded bytes in the cache. `KEPT_FILE` is the limit for one file.
 const KEPT: usize = 32 << 20;
 const KEPT_FILE: usize = 8 << 20;
-/// The most files of which the plan remembers what is in them.
+/// The most files whose size and hash the plan remembers.
 const KNOWN: usize = 4_096;
 
-/// An attachment of each row as the ledger keeps it.
+/// An attachment that differs for each row, as it is stored in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RowFile {
-    /// Its place among the attachments of the message, from 1.
+    /// Its position among the message's attachments, from 1.
     pub(super) number: usize,
     pub(super) path: Source,
-    /// The file's own name unless set.
+    /// A template of the attachment's name. The default is the file's name.
     pub(super) name: Option<Source>,
     pub(super) content_type: Option<String>,
     pub(super) cid: Option<String>,
@@ -55,12 +55,12 @@ impl RowFile {
     }
 }
 
-/// What is wrong with a row's files.
+/// Why a row's files cannot be attached.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The row cannot be sent.
+    /// The row or its files are the cause, so the row cannot be sent.
     Row(RenderError),
-    /// The process or the machine lacks something; no row is to blame.
+    /// The process or the machine is the cause, for example a lack of memory.
     Ours(RenderError),
 }
 
@@ -82,21 +82,21 @@ impl From<RenderError> for Trouble {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attached(pub(super) Vec<OwnFile>);
 
-/// One of them.
+/// A file of one row.
 #[derive(Clone, Debug)]
 pub(super) struct OwnFile {
     pub(super) name: String,
     pub(super) content_type: String,
     pub(super) cid: Option<String>,
-    /// The bytes in base64, in one line.
+    /// The file's content in base64, on one line.
     pub(super) data: Arc<str>,
-    /// The part's headers with the empty line behind them; `None` where the part is not base64 or
-    /// says what is in it.
+    /// The headers of the MIME part with the empty line after them. `None` if the headers depend on
+    /// the file's content, or if the content is not sent as base64.
     pub(super) head: Option<Vec<u8>>,
 }
 
 impl OwnFile {
-    /// As an attachment of the whole message.
+    /// Returns the file as an attachment of the whole message.
     pub(super) fn attachment(&self) -> Attachment {
         Attachment { data: self.data.as_ref().to_owned(), ..self.without_bytes() }
     }
@@ -111,18 +111,18 @@ impl OwnFile {
     }
 }
 
-/// The attachments of rows, and what is kept of their bytes.
+/// Attaches files to rows and caches their content.
 #[derive(Debug, Default)]
 pub(super) struct RowFiles {
     directory: PathBuf,
     files: Vec<RowFile>,
-    /// The bytes that the attachments of all rows have in a message.
+    /// The bytes that the attachments of all rows add to a message.
     shared: u64,
     known: Mutex<HashMap<(usize, String), PlannedFile>>,
     kept: Mutex<Kept>,
 }
 
-/// Files as base64, by their hashes: those that were used last.
+/// A cache of the most recently used files as base64, by their SHA-256 hashes.
 #[derive(Debug, Default)]
 struct Kept {
     files: HashMap<String, (Arc<str>, u64)>,
@@ -130,7 +130,8 @@ struct Kept {
     clock: u64,
 }
 
-/// A lock; entries are added and taken out whole, so a panic elsewhere leaves nothing half done.
+/// Locks a mutex. Entries are added and removed whole, so the data is valid even after a panic in
+/// another thread.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -152,7 +153,8 @@ impl RowFiles {
         })
     }
 
-    /// The files that a row names, with their paths; one whose path is nothing is left out.
+    /// Returns the files of a row with their paths. A file whose path renders to an empty text is
+    /// left out.
     fn named<'f>(
         &'f self,
         templates: &Templates,
@@ -167,7 +169,7 @@ impl RowFiles {
                 beneath::check(path).map_err(|why| refuse(templates, &template, &why.what))?;
                 let is_twice = |(known, _): &(&RowFile, _)| known.cid == file.cid;
                 if file.cid.is_some() && named.iter().any(is_twice) {
-                    let what = "another file of the row has the same cid";
+                    let what = "another attachment of this row has the same cid";
                     return Err(refuse(templates, &template, what));
                 }
                 named.push((file, path.to_owned()));
@@ -176,7 +178,7 @@ impl RowFiles {
         Ok(named)
     }
 
-    /// The name under which a file is sent.
+    /// Returns the name under which a file is attached.
     fn name(
         &self,
         templates: &Templates,
@@ -193,7 +195,8 @@ impl RowFiles {
             .ok_or_else(|| refuse(templates, &file.name_template(), "the name is empty"))
     }
 
-    /// Reads a file, and says what it is. `room` is how many bytes the message has left.
+    /// Reads a file and computes its size and hash. `room` is the number of bytes that the message
+    /// may still grow by.
     fn read(&self, path: &str, room: u64) -> Result<(Vec<u8>, PlannedFile), Refused> {
         let most = room / LINE.1 * LINE.0;
         let bytes = beneath::read(&self.directory, path, most)?;
@@ -217,7 +220,8 @@ impl RowFiles {
                 None => {
                     let (bytes, found) =
                         self.read(&key.1, room).map_err(|why| refused(&why.what))?;
-                    // A file of a type that allows not every content is tried.
+                    // Some content types do not accept every content, so the part is built once to
+                    // check it.
                     own_file(file, name, &bytes, None).map_err(|why| refused(&why))?;
                     let mut known = locked(&self.known);
                     if known.len() >= KNOWN {
@@ -233,7 +237,7 @@ impl RowFiles {
         Ok(planned)
     }
 
-    /// The files of a row: those that were planned, or as they are now.
+    /// Reads the files of a row. If `planned` is given, the files must be those that were planned.
     fn attach(
         &self,
         templates: &Templates,
@@ -263,7 +267,7 @@ impl RowFiles {
                 None => {
                     let (bytes, found) = self.read(&path, room).map_err(|why| {
                         let was = if planned.is_some() {
-                            ", and was good when the run was planned"
+                            ", but it was good when the run was planned"
                         } else {
                             ""
                         };
@@ -310,7 +314,7 @@ impl Kept {
     }
 }
 
-/// How many bytes a file has in a message.
+/// Returns the number of bytes that a file of this size adds to a message.
 fn in_a_message(size: u64) -> u64 {
     size.div_ceil(LINE.0) * LINE.1
 }
@@ -319,7 +323,8 @@ fn refuse(templates: &Templates, template: &str, why: &str) -> RenderError {
     RenderError::of(template, templates.line(template), why)
 }
 
-/// A file ready for messages, from its bytes or from them as base64; the error is a fragment.
+/// Builds a file for messages from its bytes, or from cached base64. The error is a sentence
+/// fragment.
 fn own_file(
     file: &RowFile,
     name: String,
@@ -327,7 +332,7 @@ fn own_file(
     data: Option<Arc<str>>,
 ) -> Result<OwnFile, String> {
     let guessed = file.content_type.as_deref().unwrap_or_else(|| attachment::guess(&name));
-    // Whether text is UTF-8, and whether a message can go as it is, depends on the bytes.
+    // Text and messages must be examined to choose their charset or encoding.
     let lower = guessed.to_ascii_lowercase();
     let looks_inside = lower.starts_with("text/") || lower.starts_with("message/");
     let mut content_type = guessed.to_owned();
@@ -350,7 +355,7 @@ fn own_file(
         own.attachment().part()?;
     } else {
         let mut head = own.without_bytes().part()?.formatted();
-        // Behind the headers stand an empty line and the end of a part of nothing.
+        // The part ends with the empty line after its headers and a line end for its empty content.
         head.truncate(head.len().saturating_sub("\r\n".len()));
         own.head = Some(head);
     }
@@ -358,18 +363,18 @@ fn own_file(
 }
 
 impl Message {
-    /// Whether rows have files of their own.
+    /// Whether the message has attachments that differ for each row.
     pub(crate) fn has_row_files(&self) -> bool {
         !self.row_files.files.is_empty()
     }
 
-    /// The directory of the rows' files.
+    /// The directory of the rows' files. `None` if no row has files.
     pub(crate) fn attach_dir(&self) -> Option<&Path> {
         self.has_row_files().then_some(self.row_files.directory.as_path())
     }
 
-    /// Finds the files of a row, and what is in them, as the ledger keeps it; `None` where there are
-    /// none.
+    /// Returns the files of a row, with their sizes and hashes, in the form that the ledger stores.
+    /// `None` if the row has none.
     pub(crate) fn plan_files(
         &self,
         index: &Arc<ColumnIndex>,
@@ -382,7 +387,7 @@ impl Message {
         Ok(planned_file::encode(&planned))
     }
 
-    /// Reads the files of a row that was planned with these.
+    /// Reads the files of a planned row. `planned` is the form that the ledger stores.
     pub(crate) fn attach(
         &self,
         index: &Arc<ColumnIndex>,
@@ -393,14 +398,14 @@ impl Message {
             return Ok(Attached::default());
         }
         let damaged = || {
-            let what = "the plan of its files cannot be read back from the ledger";
+            let what = "the row's planned files cannot be read back from the ledger";
             Trouble::Row(RenderError::of("attachments", None, what))
         };
         let planned = planned_file::decode(planned).ok_or_else(damaged)?;
         self.row_files.attach(&self.templates, &Row::new(index, fields), Some(&planned))
     }
 
-    /// Reads the files of a row that is not planned.
+    /// Reads the files of a row that was not planned.
     pub(super) fn attach_now(
         &self,
         index: &Arc<ColumnIndex>,

@@ -44,7 +44,7 @@ impl MessageSource {
         files
     }
 
-    /// The files with bodies that rows choose.
+    /// Returns the files of the bodies that rows choose from.
     fn bodies(&self, directory: &Path) -> Vec<PathBuf> {
         let front = self.file.as_deref().and_then(|file| file::read(file).ok());
         let front = front.and_then(|file| file.keys.body);

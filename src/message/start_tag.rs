@@ -1,55 +1,53 @@
-//! Start tags of HTML and MJML, with template tags in them.
+//! Parses start tags of HTML and MJML that may contain template tags.
 
 use std::ops::Range;
 
 use super::tags;
 
-/// An attribute: its name, its value, and what of the value holds template tags.
+/// An attribute of a start tag.
 #[derive(Debug)]
 pub(super) struct Attribute {
     pub(super) name: String,
-    /// From the name to the end of the value, quotes included.
+    /// The range from the name to the end of the value, including quotes.
     pub(super) range: Range<usize>,
     pub(super) value: Range<usize>,
-    /// From the first template tag to the end of the last.
+    /// The range from the first template tag in the value to the end of the last.
     pub(super) template: Option<Range<usize>>,
-    /// Whether a condition or loop begins in the value and does not end in it.
+    /// Whether a condition or loop begins in the value but does not end there.
     pub(super) is_half: bool,
 }
 
-/// A start tag.
 #[derive(Debug)]
 pub(super) struct StartTag {
     pub(super) name: String,
     pub(super) attributes: Vec<Attribute>,
-    /// The first template tag that is in no value.
+    /// The offset of the first template tag that is not in an attribute's value.
     pub(super) tag_among: Option<usize>,
     pub(super) is_empty: bool,
-    /// The offset behind its last attribute, and the one behind its `>`.
+    /// The offset after the last attribute. `end` is the offset after the `>`.
     pub(super) inner_end: usize,
     pub(super) end: usize,
 }
 
 impl StartTag {
-    /// The attribute of a name.
     pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
     }
 }
 
-/// What is wrong with a start tag, at an offset.
+/// An error in a start tag, with its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     Unclosed(usize),
     UnclosedTemplate(usize),
 }
 
-/// Whether a start tag begins a text.
+/// Whether a text begins with a start tag.
 pub(super) fn begins(text: &str) -> bool {
     matches!(text.as_bytes(), [b'<', first, ..] if first.is_ascii_alphabetic())
 }
 
-/// Reads the start tag whose `<` is at an offset.
+/// Parses the start tag whose `<` is at this offset.
 pub(super) fn read(text: &str, start: usize) -> Result<StartTag, Wrong> {
     let bytes = text.as_bytes();
     let behind_name = name_end(bytes, start + 1);
@@ -148,7 +146,8 @@ fn read_attribute(text: &str, name: Range<usize>, start: usize) -> Result<Attrib
     Ok(attribute)
 }
 
-/// By how much a template tag changes how deep blocks lie in each other.
+/// Returns 1 for a template tag that begins a block, -1 for one that ends a block, and 0 for any
+/// other.
 pub(super) fn nesting(tag: &str) -> i32 {
     match tags::word(tag) {
         _ if !tag.starts_with("{%") => 0,
@@ -160,8 +159,8 @@ pub(super) fn nesting(tag: &str) -> i32 {
     }
 }
 
-/// The end of a name that begins at an offset. A stray `=` or quote is a name of its own, so that
-/// reading always goes on.
+/// Returns the end of the attribute name at an offset. A stray `=` or quote counts as a name, so
+/// that parsing always advances.
 fn attribute_name_end(text: &str, at: usize) -> usize {
     let first = text[at..].chars().next().map_or(1, char::len_utf8);
     name_end(text.as_bytes(), at + first)

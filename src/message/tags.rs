@@ -1,7 +1,7 @@
-//! Template tags in a text: where each begins and ends, for code that handles the text around them.
+//! Finds the template tags in a text, for code that processes the text around them.
 //!
-//! The rule it keeps: a tag is found where the template engine finds one, quotes and brackets in it
-//! included.
+//! The rule it keeps: tags begin and end where the template engine finds them. Quotes and brackets
+//! inside tags are respected.
 
 use std::ops::Range;
 
@@ -14,27 +14,26 @@ pub(super) enum Kind {
     Block,
     /// `{# ... #}`
     Comment,
-    /// `{% raw %} ... {% endraw %}`, with the text between.
+    /// `{% raw %} ... {% endraw %}` with the text in between.
     Raw,
 }
 
-/// One template tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tag {
     pub(super) kind: Kind,
     pub(super) range: Range<usize>,
 }
 
-/// A tag that has no end.
+/// A tag without an end. The number is its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unclosed(pub(super) usize);
 
-/// Whether a tag begins at the start of `text`.
+/// Whether a text begins with a tag.
 pub(super) fn opens(text: &str) -> bool {
     matches!(text.as_bytes(), [b'{', b'{' | b'%' | b'#', ..])
 }
 
-/// The tag that begins at an offset; `None` where none does.
+/// Returns the tag at an offset. `None` if no tag begins there.
 pub(super) fn at(text: &str, start: usize) -> Result<Option<Tag>, Unclosed> {
     let rest = &text[start..];
     let (kind, end) = match rest.as_bytes() {
@@ -50,7 +49,7 @@ pub(super) fn at(text: &str, start: usize) -> Result<Option<Tag>, Unclosed> {
     Ok(Some(Tag { kind, range: start..start + end }))
 }
 
-/// All tags of a text, in order.
+/// Returns all tags of a text in order.
 pub(super) fn all(text: &str) -> Result<Vec<Tag>, Unclosed> {
     let (mut tags, mut from) = (Vec::new(), 0);
     while let Some(brace) = memchr::memchr(b'{', &text.as_bytes()[from..]) {
@@ -65,14 +64,14 @@ pub(super) fn all(text: &str) -> Result<Vec<Tag>, Unclosed> {
     Ok(tags)
 }
 
-/// The first word of a block tag: `if`, `endfor`, `set`.
+/// Returns the first word of a block tag, such as `if`, `endfor` or `set`.
 pub(super) fn word(tag: &str) -> &str {
     let code = tag.trim_start_matches(['{', '%', '-', '+', ' ', '\t', '\r', '\n']);
     let end = code.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(code.len());
     &code[..end]
 }
 
-/// The end of a tag, outside of the quotes and brackets in it.
+/// Returns the end of a tag. Closing characters inside quotes or brackets do not count.
 fn end_of_code(text: &str, closing: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut at, mut quote, mut depth) = (2, None, 0_usize);
@@ -94,7 +93,7 @@ fn end_of_code(text: &str, closing: &str) -> Option<usize> {
     None
 }
 
-/// The end of a raw block whose first tag ends at `from`.
+/// Returns the end of a raw block. `from` is the end of its first tag.
 fn end_of_raw(text: &str, from: usize) -> Option<usize> {
     text[from..].match_indices("{%").find_map(|(at, _)| {
         let tag = &text[from + at..];

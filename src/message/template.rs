@@ -1,7 +1,7 @@
-//! The templates of one message, compiled once and shared by every row.
+//! The templates of one message, compiled once and used for every row.
 //!
-//! Undefined names are errors everywhere, a `null` is as good as undefined, and a template that
-//! never ends runs out of fuel. No error shows a value of the row: only the template's own text.
+//! An undefined name is an error, and so is a `null`. A template that runs too long is stopped.
+//! Errors show only the template's own text and never a value from the row.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -30,50 +30,51 @@ use super::row::Row;
 /// The most bytes of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
 const MARKDOWN: &str = "markdown";
-/// The names of the bodies among a message's templates.
+/// The names of the body's templates.
 pub(super) const TEXT_BODY: &str = "text body";
 pub(super) const HTML_BODY: &str = "html body";
 pub(super) const MARKDOWN_BODY: &str = "body";
-/// Between one of these and the name of a body that is chosen.
+/// Separates such a name from the name of the file, for bodies that rows choose.
 pub(super) const OF: &str = " of ";
-/// The template that chooses a body.
+/// The name of the template that chooses a body.
 pub(super) const BODY_FILE: &str = "body file";
-/// What the names of included files begin with, by how values are written in them. The engine knows
-/// a file under each of these that is needed.
+/// The prefixes of the names of included files. A file is compiled once for each way in which
+/// values are escaped, under a separate name.
 const INCLUDED: [(&str, Escape); 3] =
     [("html:", Escape::Html), ("markdown:", Escape::Markdown), ("text:", Escape::None)];
 
-/// A template's text and where it stands.
+/// The text of a template, with its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Source {
     pub(super) text: String,
-    /// The file that holds it; `None` for mailbatch.toml and flags.
+    /// The file that contains it. `None` for mailbatch.toml and flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<String>,
     /// The line of that file on which it begins, from 1.
     pub(super) line: u32,
-    /// Of a text that was generated from files: where its parts come from. Since version 2.
+    /// For a generated text: the origins of its parts. Since version 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) places: Vec<Place>,
 }
 
 impl Source {
-    /// A text that begins on a line of a file, or of mailbatch.toml and flags.
+    /// Creates a text that begins on a line of a file. `file` is `None` for mailbatch.toml and
+    /// flags.
     pub(super) fn new(text: &str, file: Option<String>, line: u32) -> Self {
         Self { text: text.to_owned(), file, line, places: Vec::new() }
     }
 }
 
-/// Why a row cannot be rendered. Shows nothing of the row's values.
+/// Why a row cannot be rendered. The error shows no value from the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderError {
-    /// Which template: `subject`, `body`, `header X-Name`.
+    /// The name of the template, such as `subject`, `body` or `header X-Name`.
     pub template: String,
-    /// The line of the file the template stands in, from 1.
+    /// The line in the template's file, from 1.
     pub line: Option<u32>,
     pub message: String,
-    /// The name that is undefined for this row, as the template writes it.
+    /// The name that is undefined for this row, as it is written in the template.
     pub missing: Option<String>,
 }
 
@@ -90,12 +91,12 @@ impl fmt::Display for RenderError {
 impl std::error::Error for RenderError {}
 
 impl RenderError {
-    /// An error in what a template rendered to.
+    /// Creates an error about a template's output.
     pub(super) fn of(template: &str, line: Option<u32>, message: impl Into<String>) -> Self {
         Self { template: template.to_owned(), line, message: message.into(), missing: None }
     }
 
-    /// The error with the line from which the failing part of a generated text comes.
+    /// Adds the line of the author's file from which a part of a generated text was copied.
     fn in_generated(self, source: &Source, range: Option<Range<usize>>) -> Self {
         let place = range.and_then(|range| mapped::find(&source.places, &source.text, range.start));
         match place {
@@ -108,20 +109,19 @@ impl RenderError {
     }
 }
 
-/// All templates of one message.
 pub(super) struct Templates {
     env: Environment<'static>,
     sources: Vec<(String, Source)>,
     places: HashMap<String, usize>,
-    /// The names of the included files, as the engine knows them.
+    /// The names of the included files, with their prefixes.
     included: Vec<String>,
-    /// Those that need no engine, in the order of `sources`.
+    /// The templates that need no engine, in the order of `sources`.
     plain: Vec<Option<Plain>>,
-    /// Those that are compiled with checks, in the same order.
+    /// The templates compiled with additional checks, in the order of `sources`.
     guarded: Vec<Option<Guarded>>,
 }
 
-/// How the values of a template are written.
+/// Returns how the values of a template are escaped.
 fn escape_of(name: &str) -> Escape {
     let included = INCLUDED.iter().find(|(prefix, _)| name.starts_with(prefix));
     match included {
@@ -132,26 +132,26 @@ fn escape_of(name: &str) -> Escape {
     }
 }
 
-/// Whether a name is that of a body, or of such a body among those that are chosen.
+/// Whether a template's name is `body`, or `body` followed by the file of a chosen body.
 fn is_body(name: &str, body: &str) -> bool {
     name.strip_prefix(body).is_some_and(|rest| rest.is_empty() || rest.starts_with(OF))
 }
 
-/// What the names of files that a template includes begin with.
+/// Returns the prefix for files that a template with this escaping includes.
 fn prefix_of(escape: Escape) -> &'static str {
     let known = INCLUDED.iter().find(|(_, known)| *known == escape);
     known.map_or("text:", |(prefix, _)| prefix)
 }
 
-/// The file of an included template.
+/// Returns the file of an included template. `None` for any other template.
 fn file_of(name: &str) -> Option<&str> {
     let is_own = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
     INCLUDED.iter().find_map(|(prefix, _)| name.strip_prefix(prefix)).filter(|_| !is_own)
 }
 
-/// What a template printed for a row.
+/// The output of a template for a row.
 pub(super) enum Print {
-    /// The values of a plain template, by the numbers of its slots.
+    /// The values for the slots of a plain template.
     Plain(Values),
     Recorded(Fixed, Values),
 }
@@ -163,11 +163,11 @@ impl fmt::Debug for Templates {
 }
 
 impl Templates {
-    /// No templates yet.
     pub(super) fn new() -> Self {
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
-        // Without this, errors in release builds know neither the place nor the name.
+        // Without this setting, the engine's errors in release builds contain neither a place nor a
+        // name.
         env.set_debug(true);
         env.set_fuel(Some(allowance::fuel(0)));
         env.set_auto_escape_callback(|name| match escape_of(name) {
@@ -194,29 +194,29 @@ impl Templates {
         }
     }
 
-    /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the
-    /// template.
+    /// Compiles a template. A syntax error has exit code 4. It names the file, line and column, or
+    /// the template if it is not in a file.
     pub(super) fn add(&mut self, name: &str, source: &Source) -> Result<()> {
         if let Some(at) = chains::too_long(&source.text, false) {
             let line = source.text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1;
             let what = format!(
-                "more than {} operators, filters, attributes or branches in a row",
+                "an expression has more than {} operators, filters, attributes or branches in a row",
                 chains::LONGEST
             );
             let refused = match source.places.is_empty() {
                 true => refusal(name, source, (line, column(&source.text, at)), &what),
                 false => refusal_in_generated(source, at, &what),
             };
-            return Err(refused.hint("take it apart: {% set part = ... %}"));
+            return Err(refused.hint("split it into parts: {% set part = ... %}"));
         }
         let guarded = Guarded::of(&source.text, false).filter(|guarded| {
             self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok()
         });
         if guarded.is_none() {
-            // What is wrong with it is said of the text as it was written.
+            // The error must refer to the original text, so that text is compiled, too.
             let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone()) else {
                 return Err(refusal(name, source, (1, 1), guarded::TOO_DEEP)
-                    .hint("take it apart: {% set part = ... %}"));
+                    .hint("split it into parts: {% set part = ... %}"));
             };
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
             let refused = match why.range() {
@@ -229,7 +229,7 @@ impl Templates {
                 }
             };
             return Err(refused
-                .hint("values stand between {{ and }}, conditions and loops between {% and %}"));
+                .hint("write values between {{ and }}, conditions and loops between {% and %}"));
         }
         self.places.insert(name.to_owned(), self.sources.len());
         self.sources.push((name.to_owned(), source.clone()));
@@ -246,12 +246,13 @@ impl Templates {
         Ok(())
     }
 
-    /// The templates with their names, included files left out.
+    /// The templates with their names, without included files.
     pub(super) fn own(&self) -> impl Iterator<Item = &(String, Source)> {
         self.sources.iter().filter(|(name, _)| file_of(name).is_none())
     }
 
-    /// Compiles an included file, for each way in which the templates so far write values.
+    /// Compiles an included file, once for each kind of escaping that the templates added so far
+    /// use.
     pub(super) fn add_included(&mut self, file: &str, source: &Source) -> Result<()> {
         for (prefix, escape) in INCLUDED {
             let is_needed =
@@ -265,24 +266,24 @@ impl Templates {
         Ok(())
     }
 
-    /// The names of a template, and of the files that it may include.
+    /// Returns the name of a template, and the names of the files that it may include.
     fn with_included<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
         let prefix = prefix_of(escape_of(name));
         let included = self.included.iter().map(String::as_str);
         std::iter::once(name).chain(included.filter(move |name| name.starts_with(prefix)))
     }
 
-    /// A template that needs no engine.
+    /// Returns a template that needs no engine.
     fn plain(&self, name: &str) -> Option<&Plain> {
         self.plain[self.place(name)?].as_ref()
     }
 
-    /// The pieces of a template that has one variant.
+    /// Returns the pieces of a plain template.
     pub(super) fn plain_pieces(&self, name: &str) -> &[Piece] {
         self.plain(name).map_or(&[], |plain| &plain.pieces)
     }
 
-    /// What a template printed, in pieces.
+    /// Returns a template's output as pieces.
     pub(super) fn pieces(&self, name: &str, fixed: &Fixed) -> Vec<Piece> {
         let text = |name| {
             let place = self.place(name)?;
@@ -296,7 +297,7 @@ impl Templates {
         fixed.pieces(&texts)
     }
 
-    /// Renders one template for one row.
+    /// Renders a template for a row.
     pub(super) fn print(&self, name: &str, row: &Row<'_>) -> Result<Print, RenderError> {
         match self.plain(name).and_then(|plain| plain.values(row)) {
             Some(values) => Ok(Print::Plain(values)),
@@ -304,7 +305,7 @@ impl Templates {
         }
     }
 
-    /// The same as one text.
+    /// Renders a template for a row as one text.
     pub(super) fn render(&self, name: &str, row: &Row<'_>) -> Result<String, RenderError> {
         Ok(match self.print(name, row)? {
             Print::Plain(values) => fill(self.plain_pieces(name), &values),
@@ -312,7 +313,7 @@ impl Templates {
         })
     }
 
-    /// The same in pieces, with the values that stand between them.
+    /// Renders a template for a row as pieces and the values for their slots.
     pub(super) fn render_pieces(
         &self,
         name: &str,
@@ -324,7 +325,8 @@ impl Templates {
         })
     }
 
-    /// Finds whatever `render` would refuse; what was printed, where the engine was asked.
+    /// Returns the error that `render` would return. If the engine rendered the template, returns
+    /// its output.
     pub(super) fn probe(&self, name: &str, row: &Row<'_>) -> Result<Option<Fixed>, RenderError> {
         if self.plain(name).is_some_and(|plain| plain.is_filled_by(row)) {
             return Ok(None);
@@ -350,7 +352,8 @@ impl Templates {
         };
         let (used_marks, fixed, values) = run(Marks::Unused)?;
         if used_marks {
-            // What is printed is the same without marks, or the template's code has seen some.
+            // If the output differs without marks, the template's code has seen the marks, and the
+            // output without marks is used.
             let (_, unmarked, plain_values) = run(Marks::Never)?;
             let text = |fixed: &Fixed, values: &Values| fill(&self.pieces(name, fixed), values);
             if text(&fixed, &values) != text(&unmarked, &plain_values) {
@@ -360,7 +363,7 @@ impl Templates {
         Ok(Print::Recorded(fixed, values))
     }
 
-    /// What the engine alone gives.
+    /// Returns the output of the engine without recording.
     #[cfg(test)]
     pub(super) fn by_engine(&self, name: &str, row: &Row<'_>) -> String {
         allowance::begin();
@@ -373,7 +376,7 @@ impl Templates {
         self.places.get(name).copied()
     }
 
-    /// A range of the compiled text in the text as it was written.
+    /// Converts a range of the compiled text to a range of the original text.
     fn original(&self, name: &str, range: Range<usize>) -> Range<usize> {
         match self.place(name).and_then(|place| self.guarded[place].as_ref()) {
             Some(guarded) => guarded.original(range),
@@ -381,7 +384,7 @@ impl Templates {
         }
     }
 
-    /// The line on which a template begins, if it stands in a file.
+    /// Returns the line on which a template begins. `None` if it is not in a file.
     pub(super) fn line(&self, name: &str) -> Option<u32> {
         self.source(name).filter(|source| source.file.is_some()).map(|source| source.line)
     }
@@ -409,8 +412,8 @@ impl Templates {
             .map(str::trim);
         let tag =
             source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
-        // A filter that refuses is itself the failing expression; what it was given is what is
-        // missing.
+        // If a filter refuses a value, the error points to the filter. The undefined name is the
+        // filter's input.
         let excerpt = match (excerpt, tag) {
             (Some(excerpt), Some(tag))
                 if filters::STRICT.contains(&excerpt.split('(').next().unwrap_or_default()) =>
@@ -446,7 +449,7 @@ impl Templates {
     }
 }
 
-/// The error of the file in which it happened.
+/// Returns the error in the innermost included file.
 fn innermost(why: &minijinja::Error) -> &minijinja::Error {
     let mut innermost = why;
     while let (ErrorKind::BadInclude | ErrorKind::EvalBlock, Some(inner)) =
@@ -458,22 +461,20 @@ fn innermost(why: &minijinja::Error) -> &minijinja::Error {
     innermost
 }
 
-/// What is wrong at a line and column of a template's text, from 1, with the place where that
-/// stands.
+/// Returns an error at a line and column of a template's text, both from 1.
 fn refusal(name: &str, source: &Source, (line, column): (usize, usize), what: &str) -> Error {
     let line = absolute_line(source, line);
     let is_body = file_of(name).is_some()
         || [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
     Error::refused(match &source.file {
         Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
-        // A key's value is indented by its name, so its column is counted in the value, and said to
-        // be.
+        // A key's value follows the key's name on its line, so the column in the file is not known.
         Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
         None => format!("{name}:{line}:{column}: {what}"),
     })
 }
 
-/// What is wrong at an offset of a text that was generated from files.
+/// Returns an error at an offset of a generated text.
 fn refusal_in_generated(source: &Source, offset: usize, what: &str) -> Error {
     let own = source.file.as_deref().unwrap_or("message.html");
     Error::refused(match mapped::find(&source.places, &source.text, offset) {
@@ -482,8 +483,8 @@ fn refusal_in_generated(source: &Source, offset: usize, what: &str) -> Error {
     })
 }
 
-/// The engine's detail is "`a.b` is undefined" where it knows the name; otherwise the failing
-/// expression is the best name there is.
+/// The engine's detail is "`a.b` is undefined" if it knows the name. Otherwise the failing
+/// expression is used as the name.
 fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String> {
     let named = detail
         .and_then(|detail| detail.strip_prefix('`'))
@@ -495,7 +496,7 @@ fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String>
         .map(str::to_owned)
 }
 
-/// The tag around an offset of a template.
+/// Returns the template tag that contains an offset.
 fn enclosing_tag(text: &str, offset: usize) -> Option<&str> {
     let before = text.get(..offset)?;
     let start = before.rfind("{{").max(before.rfind("{%"))?;

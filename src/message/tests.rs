@@ -1,4 +1,5 @@
-//! Whole messages: from files and keys to bytes, read back with a parser that is not ours.
+//! Tests of whole messages, from files and keys to bytes. The bytes are parsed by an independent
+//! parser.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,9 @@
-//! MJML bodies: rendered to HTML once, when the message is loaded, before any template runs.
+//! Renders MJML bodies to HTML. This happens once, when the message is loaded, before any template
+//! is rendered.
 //!
-//! The rules it keeps: every template tag, and everything between the tags of an element that holds
-//! HTML, comes out as the author wrote it, or the message is refused; no file outside of the
-//! message's folder is read, and nothing is fetched.
+//! The rules it keeps: template tags, and the content of elements that contain HTML, appear in the
+//! output unchanged, or the message is refused. No file outside the message's folder is read, and
+//! nothing is downloaded.
 
 use mrml::prelude::parser::{Error as ParseError, ParserOptions, Span};
 use mrml::prelude::render::RenderOptions;
@@ -18,17 +19,17 @@ mod reader;
 use output::Protected;
 use reader::Reader;
 
-/// What becomes of an MJML file.
+/// The result of rendering an MJML file.
 pub(super) struct Page {
     pub(super) html: Mapped,
-    /// The CSS that goes into the `style` attributes of the HTML.
+    /// CSS to be written into the `style` attributes of the HTML.
     pub(super) css: Mapped,
-    /// What is legal and yet worth a look.
+    /// Warnings about attributes that MJML ignores.
     pub(super) odd: Vec<String>,
 }
 
-/// Renders the MJML of a file; `shown` names the file in errors, and `name` is its name below the
-/// folder.
+/// Renders an MJML body. `shown` is the file's name in errors, and `name` is its path below
+/// `folder`.
 pub(super) fn render(
     (shown, name): (&str, &str),
     (body, line): (&str, u32),
@@ -41,7 +42,7 @@ pub(super) fn render(
     let odd = warnings
         .map(|warning| {
             let place = protected.shown_place(warning.span.start);
-            format!("{place}: MJML does not know this attribute here and leaves it out")
+            format!("{place}: MJML ignores this attribute, which this element does not have")
         })
         .collect();
     let rendered = parsed.element.render(&RenderOptions::default()).map_err(|why| {
@@ -51,7 +52,7 @@ pub(super) fn render(
     Ok(Page { html: protected.restored(&rendered)?, css: protected.css, odd })
 }
 
-/// The error for MJML that mrml refuses.
+/// Returns the error for MJML that mrml cannot parse.
 fn unparsable(protected: &Protected, why: &ParseError) -> Error {
     let at = |position: &Span| protected.shown_place(position.start);
     let named = |position: &Span| {
@@ -60,7 +61,7 @@ fn unparsable(protected: &Protected, why: &ParseError) -> Error {
         let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
         format!("`{}`", &name[..end.unwrap_or(name.len()).min(40)])
     };
-    let elements = "see the elements at https://documentation.mjml.io, and put HTML into <mj-raw>, or into <mj-text>";
+    let elements = "see the elements at https://documentation.mjml.io, and put HTML into <mj-raw> or <mj-text>";
     let (place, what, hint) = match why {
         ParseError::UnexpectedElement { position, .. } => {
             (at(position), format!("the element {} is not known here", named(position)), elements)

@@ -1,5 +1,5 @@
-//! MJML with a token for each stretch that must not change, and the stretches put back into what
-//! was rendered.
+//! Restores an author's text in rendered MJML. A token stands for each range of the source that
+//! must stay unchanged. After rendering, the tokens are replaced by these ranges.
 
 use std::ops::Range;
 
@@ -8,17 +8,17 @@ use crate::model::error::{Error, Result};
 use super::super::mapped::Mapped;
 use super::super::tags;
 
-/// A file that MJML is read from.
+/// A file from which MJML is read.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// The file in errors.
+    /// The file's name in errors.
     pub(super) shown: String,
-    /// Its name below the message's folder.
+    /// The path below the message's folder.
     pub(super) name: String,
-    /// Its text, and the line on which that begins.
+    /// The MJML text. `line` is the line of the file on which it begins.
     pub(super) text: String,
     pub(super) line: u32,
-    /// Where its lines end.
+    /// The offsets of its line ends.
     ends: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Source {
         Self { shown, name, text, line, ends }
     }
 
-    /// The line and column of an offset, from 1.
+    /// Returns the line and column of an offset, both from 1.
     fn place(&self, offset: usize) -> (u32, usize) {
         let lines = self.lines(offset);
         let start = lines.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
@@ -36,32 +36,32 @@ impl Source {
         (self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)), column)
     }
 
-    /// How many lines end before an offset.
+    /// Returns the number of line ends before an offset.
     pub(super) fn lines(&self, offset: usize) -> usize {
         self.ends.partition_point(|end| *end < offset)
     }
 
-    /// The file, line and column of an offset, as errors name them.
+    /// Returns an offset as `file:line:column`.
     pub(super) fn shown_place(&self, offset: usize) -> String {
         let (line, column) = self.place(offset);
         format!("{}:{line}:{column}", self.shown)
     }
 }
 
-/// What a token stands for.
+/// The kind of source text that a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// A template tag or a comment between elements: it comes out once, in its order.
+    /// A template tag or comment between elements. It must appear once and in order.
     Between,
-    /// A part of the value of an attribute.
+    /// Template tags in an attribute's value.
     Value,
-    /// All that is in an element.
+    /// The whole content of an element.
     Content,
-    /// The same of the title, which MJML prints into an attribute, too.
+    /// The content of `<mj-title>`. MJML also writes it into an attribute.
     Title,
 }
 
-/// A stretch of a file that a token stands for.
+/// A range of a source for which a token stands.
 #[derive(Debug)]
 pub(super) struct Stretch {
     pub(super) role: Role,
@@ -69,11 +69,11 @@ pub(super) struct Stretch {
     pub(super) range: Range<usize>,
 }
 
-/// Text with the places that its stretches come from.
+/// MJML text with the source position of each part.
 #[derive(Debug, Default)]
 pub(super) struct Out {
     pub(super) text: String,
-    /// Where text from a file begins, and the source and offset it has there.
+    /// For each part: its offset in `text`, the index of its source, and its offset there.
     from: Vec<(usize, usize, usize)>,
 }
 
@@ -83,7 +83,7 @@ impl Out {
         self.text.push_str(text);
     }
 
-    /// Puts another text in at an offset.
+    /// Inserts another text at an offset.
     pub(super) fn insert(&mut self, at: usize, other: &Self) {
         let length = other.text.len();
         let behind = self.from.partition_point(|(from, ..)| *from < at);
@@ -94,7 +94,7 @@ impl Out {
     }
 }
 
-/// All that MJML is rendered from.
+/// The MJML that is given to the renderer, with everything needed to restore its tokens.
 #[derive(Debug)]
 pub(super) struct Protected {
     pub(super) text: String,
@@ -103,7 +103,7 @@ pub(super) struct Protected {
     sources: Vec<Source>,
     stretches: Vec<Stretch>,
     prefix: String,
-    /// Template tags above and below the root element.
+    /// Template tags before and after the root element.
     above: Vec<Stretch>,
     below: Vec<Stretch>,
 }
@@ -119,7 +119,7 @@ impl Protected {
         Self { text, css, out, sources, stretches, prefix, above, below }
     }
 
-    /// The file, line and column from which an offset of the text comes.
+    /// Returns the source position of an offset in the text as `file:line:column`.
     pub(super) fn shown_place(&self, offset: usize) -> String {
         let known = self.out.from.iter().rfind(|(from, ..)| *from <= offset);
         let (from, source, at) = known.copied().unwrap_or_default();
@@ -127,7 +127,7 @@ impl Protected {
         source.shown_place((at + offset - from).min(source.text.len()))
     }
 
-    /// The offset of a line and a column of the text, from 1.
+    /// Returns the offset of a line and column, both from 1.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
         let mut lines = self.text.split_inclusive('\n');
         let before: usize = lines.by_ref().take(line.saturating_sub(1)).map(str::len).sum();
@@ -137,8 +137,8 @@ impl Protected {
         before + at
     }
 
-    /// The rendered text with the stretches instead of their tokens. Refused unless each is there,
-    /// and those between elements once and in their order.
+    /// Replaces the tokens in the rendered text. Returns an error if a token is missing, or if
+    /// tokens between elements are repeated or out of order.
     pub(super) fn restored(&self, rendered: &str) -> Result<Mapped> {
         let mut html = Mapped::default();
         let (mut met, mut between) = (vec![0_usize; self.stretches.len()], Vec::new());
@@ -158,7 +158,8 @@ impl Protected {
                     && text.starts_with("<!--")
                     && is_in_comment(&html.text)
                 {
-                    // MJML prints it into a comment of its own, which it would end.
+                    // MJML writes this token into a comment of its own. A nested comment would end
+                    // that comment too early, so it is dropped.
                     if tags::all(text).is_ok_and(|tags| tags.is_empty()) {
                         continue;
                     }
@@ -202,25 +203,25 @@ impl Protected {
             Role::Value => Error::refused(format!(
                 "{place}: MJML does not output the value of this attribute, so it cannot contain a template tag"
             ))
-            .hint("MJML calculates the layout before any row is known: give it a fixed value"),
+            .hint("use a fixed value, because MJML calculates the layout before any row is known"),
             Role::Content | Role::Title => Error::refused(format!("{place}: MJML does not output this content"))
-                .hint("remove the element, or put it where MJML prints it"),
+                .hint("remove the element, or move it to a place where MJML outputs it"),
             Role::Between => Error::refused(format!(
-                "{place}: MJML does not output this template tag exactly once and in its original order"
+                "{place}: MJML would drop, repeat or move this template tag"
             ))
             .hint("put the tag around a whole <mj-section>, <mj-column> or element of a column"),
         }
     }
 }
 
-/// Whether a text ends within a comment.
+/// Whether a text ends inside a comment.
 fn is_in_comment(html: &str) -> bool {
     let bytes = html.as_bytes();
     let last = |what: &[u8]| memchr::memmem::rfind(bytes, what);
     last(b"<!--") > last(b"-->")
 }
 
-/// A text with a reference for each quote outside of template tags.
+/// Replaces quotation marks outside template tags with `&quot;`.
 fn without_quotes(text: &str) -> String {
     let (mut out, mut done) = (String::new(), 0);
     for tag in tags::all(text).unwrap_or_default() {

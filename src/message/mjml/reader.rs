@@ -1,5 +1,6 @@
-//! Reads MJML with its includes, and puts a token in the place of each template tag, each comment
-//! and all that is in an element that holds HTML: MJML sees elements, attributes and tokens.
+//! Reads MJML and the files that it includes. A token replaces each template tag, each comment, and
+//! the content of each element that contains HTML, so the renderer sees only elements, attributes
+//! and tokens.
 
 use crate::model::error::{Error, Result};
 
@@ -11,12 +12,12 @@ use super::output::{Out, Protected, Role, Source, Stretch};
 
 mod include;
 
-/// The deepest that elements may lie in each other. MJML is read by recursion.
+/// The greatest depth of nested elements. The MJML parser is recursive.
 const DEEPEST: usize = 100;
-/// The most bytes of MJML, with all that it includes.
+/// The most bytes of MJML, including all included files.
 const MOST: usize = 8 << 20;
 
-/// Elements that hold text, HTML or CSS.
+/// Elements that contain text, HTML or CSS.
 const WITH_CONTENT: [&str; 11] = [
     "mj-text",
     "mj-button",
@@ -30,7 +31,7 @@ const WITH_CONTENT: [&str; 11] = [
     "mj-accordion-title",
     "mj-accordion-text",
 ];
-/// Elements of MJML that hold others and nothing else.
+/// Elements that may contain only certain other elements. A template tag between these is refused.
 const ELEMENTS_ONLY: [&str; 6] = [
     "mj-attributes",
     "mj-social",
@@ -39,7 +40,7 @@ const ELEMENTS_ONLY: [&str; 6] = [
     "mj-accordion-element",
     "mj-carousel",
 ];
-/// The elements that can be rendered.
+/// All elements that mrml can render.
 const KNOWN: [&str; 32] = [
     "mj-accordion",
     "mj-accordion-element",
@@ -74,21 +75,21 @@ const KNOWN: [&str; 32] = [
     "mj-title",
     "mj-wrapper",
 ];
-/// Statements that print nothing, so that they may be in the head.
+/// Statements without output, which are allowed in the head.
 const SILENT: [&str; 4] = ["set", "import", "from", "do"];
 const VOID: [&str; 14] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr",
 ];
 
-/// An element that is open.
+/// An element whose end tag has not been reached.
 #[derive(Debug)]
 struct Open {
     name: String,
     at: usize,
-    /// It is not written: the root of an included file, or its body.
+    /// Whether its tags are left out, because it is the root, head or body of an included file.
     is_dropped: bool,
-    /// What is in it is written into the head.
+    /// Whether its content is moved into the head.
     is_moved: bool,
 }
 
@@ -96,18 +97,19 @@ pub(super) struct Reader<'f> {
     folder: &'f Folder,
     prefix: String,
     sources: Vec<Source>,
-    /// The files that are being read, each included by the one before it.
+    /// The chain of sources that are being read, each included by the one before it.
     reading: Vec<usize>,
     stretches: Vec<Stretch>,
     above: Vec<Stretch>,
     below: Vec<Stretch>,
     open: Vec<Open>,
     out: Out,
-    /// What included files add to the head.
+    /// Content that included files add to the head.
     head: Out,
-    /// Whether that is written now.
+    /// Whether output goes to `head` instead of `out`.
     is_moving: bool,
-    /// Where the head's end tag, or else the end of the root's start tag, is written.
+    /// The offset of the head's end tag in `out`. `root_start` is the offset after the root's start
+    /// tag, where a head is inserted if there is none.
     head_end: Option<usize>,
     root_start: Option<usize>,
     has_root: bool,
@@ -137,7 +139,7 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// Reads a file.
+    /// Reads the MJML of a message with its includes.
     pub(super) fn read(
         (shown, name): (&str, &str),
         (body, line): (&str, u32),
@@ -164,7 +166,8 @@ impl<'f> Reader<'f> {
             head.push(around.1, 0, 0);
             self.out.insert(at, &head);
         }
-        // A token that the text holds by itself would be taken for one of ours.
+        // The source contains text that looks like a token. A longer prefix makes the tokens
+        // unique.
         if self.sources.iter().any(|source| source.text.contains(&self.prefix)) {
             let longer = format!("{}q", self.prefix);
             return Self::again(self, longer);
@@ -177,7 +180,7 @@ impl<'f> Reader<'f> {
         ))
     }
 
-    /// Reads everything once more with another prefix.
+    /// Reads everything again with another prefix.
     fn again(old: Self, prefix: String) -> Result<Protected> {
         let mut sources = old.sources;
         let root = sources.swap_remove(0);
@@ -186,16 +189,16 @@ impl<'f> Reader<'f> {
         reader.finish()
     }
 
-    /// Reads a file in the place that has been reached.
+    /// Reads a source at the current position.
     fn add(&mut self, source: Source) -> Result<()> {
         self.bytes += source.text.len();
         if self.bytes > MOST {
             return Err(Error::refused(format!(
-                "{}: more than {} MiB of MJML, its includes counted",
+                "{}: more than {} MiB of MJML, including the files that it includes",
                 source.shown,
                 MOST >> 20
             ))
-            .hint("mail of that size is refused or cut off by the receivers: send less of it"));
+            .hint("make the message shorter: receivers refuse or truncate mail of this size"));
         }
         let text = source.text.clone();
         self.sources.push(source);
@@ -254,23 +257,23 @@ impl<'f> Reader<'f> {
         end
     }
 
-    /// The innermost element that is written.
+    /// The name of the innermost open element that is not dropped.
     fn parent(&self) -> Option<&str> {
         self.open.iter().rfind(|open| !open.is_dropped).map(|open| open.name.as_str())
     }
 
-    /// Writes a token for a stretch of the file.
+    /// Writes a token for a range of the current source.
     fn token(&mut self, role: Role, at: usize, end: usize) {
         let token = format!("{}{}x", self.prefix, self.stretches.len());
         self.stretches.push(Stretch { role, source: self.source(), range: at..end });
         self.write(&token, at);
     }
 
-    /// Text between elements.
+    /// Handles text between elements.
     fn plain(&mut self, text: &str, at: usize, end: usize) -> Result<usize> {
         let stretch = &text[at..end];
         if stretch.trim().is_empty() {
-            // MJML takes other blanks than these for text, where only elements may be.
+            // MJML treats other white space as text, which is not allowed between some elements.
             self.write("\n", at);
         } else if self.parent().is_none() {
             return Err(self
@@ -285,7 +288,7 @@ impl<'f> Reader<'f> {
         Ok(end)
     }
 
-    /// A template tag between elements.
+    /// Handles a template tag between elements.
     fn tag(&mut self, text: &str, at: usize) -> Result<usize> {
         let tag = tags::at(text, at).map_err(|why| self.wrong(Wrong::UnclosedTemplate(why.0)))?;
         let Some(tag) = tag else { return Ok(self.copy(text, at, at + 1)) };
@@ -327,7 +330,7 @@ impl<'f> Reader<'f> {
         Ok(end)
     }
 
-    /// Writes a stretch that goes out as it is.
+    /// Writes a token inside `<mj-raw>`, which MJML outputs unchanged.
     fn raw(&mut self, role: Role, at: usize, end: usize) {
         self.write("<mj-raw>", at);
         self.token(role, at, end);
@@ -438,7 +441,7 @@ impl<'f> Reader<'f> {
         if WITH_CONTENT.contains(&tag.name.as_str()) && !tag.is_empty {
             return self.with_content(text, at, &tag);
         }
-        // An included file may be a whole document.
+        // An included file may be a complete document.
         let is_dropped = is_included && matches!(tag.name.as_str(), "mjml" | "mj-body" | "mj-head");
         let is_moved = is_dropped && tag.name == "mj-head" && !self.is_in_head();
         if !is_dropped {
@@ -463,7 +466,7 @@ impl<'f> Reader<'f> {
         self.is_moving || self.open.iter().any(|open| open.name == "mj-head")
     }
 
-    /// Writes a start tag, with tokens in its values.
+    /// Writes a start tag with tokens for the template tags in its attributes.
     fn write_start(&mut self, text: &str, at: usize, tag: &StartTag) {
         self.write(&format!("<{}", tag.name), at);
         for attribute in &tag.attributes {
@@ -485,13 +488,13 @@ impl<'f> Reader<'f> {
             self.write("\"", attribute.value.end);
         }
         if tag.name == "mj-image" && tag.attribute("alt").is_none() && !self.is_in_head() {
-            // As MJML does, so that readers without images show nothing.
+            // MJML adds an empty `alt`, so that programs that do not load images show nothing.
             self.write(" alt=\"\"", tag.end - 1);
         }
         self.write(if tag.is_empty { "/>" } else { ">" }, tag.end - 1);
     }
 
-    /// Where the content of an element ends, and its end tag.
+    /// Returns the offset at which an element's content ends, and the offset after its end tag.
     fn content(&self, text: &str, at: usize, tag: &StartTag) -> Result<(usize, usize)> {
         let end = format!("</{}", tag.name);
         let ends = text[tag.end..].match_indices(&end).find_map(|(found, _)| {
@@ -510,7 +513,8 @@ impl<'f> Reader<'f> {
 
     fn with_content(&mut self, text: &str, at: usize, tag: &StartTag) -> Result<usize> {
         let (end, behind) = self.content(text, at, tag)?;
-        // Of a tag without an end the engine knows only that it reaches the end of the HTML.
+        // For an unclosed tag, the engine would report the end of the HTML instead of the place of
+        // the tag.
         tags::all(&text[tag.end..end])
             .map_err(|why| self.wrong(Wrong::UnclosedTemplate(tag.end + why.0)))?;
         self.write_start(text, at, tag);
@@ -522,7 +526,7 @@ impl<'f> Reader<'f> {
         Ok(behind)
     }
 
-    /// The offset behind an element with content.
+    /// Returns the offset after an element.
     fn behind(&self, text: &str, at: usize, tag: &StartTag) -> Result<usize> {
         if tag.is_empty {
             Ok(tag.end)

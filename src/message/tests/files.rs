@@ -1,8 +1,8 @@
-//! Files of a message: images that its HTML shows.
+//! Tests of a message's files: inline images and attachments that differ for each row.
 
 use super::*;
 
-/// A message with its files beside it.
+/// Loads a message file with other files in the same folder.
 fn beside(name: &str, content: &str, files: &[(&str, &[u8])]) -> Result<Message> {
     let (directory, path) = file(
         name,
@@ -14,7 +14,7 @@ fn beside(name: &str, content: &str, files: &[(&str, &[u8])]) -> Result<Message>
     Message::load(&MessageSource { file: Some(path), ..MessageSource::default() })
 }
 
-/// The types of a message's parts, in order, with the Content-ID of each that has one.
+/// The content type and Content-ID of each part of a message.
 fn structure(mail: &Rendered) -> Vec<String> {
     let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
     let part = |part: &mail_parser::MessagePart<'_>| {
@@ -92,7 +92,7 @@ fn a_reference_to_no_file_is_refused() {
     assert!(odd.expect("valid").lint().iter().any(|line| line.contains("cid = \"x\"")));
 }
 
-/// A message whose attachment is a file of each row, in a directory with these files.
+/// Loads a message that attaches a different file for each row. The directory contains these files.
 fn of_rows(keys: &str, files: &[(&str, &[u8])]) -> (tempfile::TempDir, Result<Message>) {
     let (directory, path) = file(
         "a.html",
@@ -166,7 +166,7 @@ fn what_was_planned_is_what_is_attached() {
     assert_eq!((both.len(), plan("  ")), (2, Ok(None)));
     assert_eq!(attach("", None), Ok(vec![]));
     assert!(message.needs().inline_images && message.needs().attachments);
-    // The bytes of the plan are kept for a while; without them the file has to be as it was.
+    // The planned bytes are cached. A message without a cache needs the unchanged file.
     let fresh = Message::thaw(&message.freeze()).expect("thaws");
     let (index, fields) = row("a.pdf");
     std::fs::write(at("a.pdf"), b"%PDG").expect("written");

@@ -1,9 +1,9 @@
-//! Headers of a row: what a value can be in them, and which rows are refused.
+//! Tests of headers that depend on a row: which values they accept, and which rows are refused.
 
 use super::*;
 use crate::content::list_of;
 
-/// The lines of a header, and what follows its name in one line.
+/// Returns the value of a header, unfolded.
 fn header(mail: &Rendered, name: &str) -> Option<String> {
     let text = String::from_utf8(mail.bytes.clone()).expect("ASCII");
     let (head, _) = text.split_once("\r\n\r\n")?;
@@ -151,7 +151,7 @@ fn people_unsubscribe_by_https_and_by_mail() {
     assert_eq!(header(&mail, "List-Unsubscribe-Post"), None);
     for name in HOSTILE.into_iter().filter(|name| !["", "\\"].contains(name)) {
         let mail = render(&by_value, name);
-        // What an address can hold stands in it as a part of it.
+        // A value that is valid in an address becomes a part of the local part.
         let url = mail.ok().and_then(|mail| header(&mail, "List-Unsubscribe"));
         assert!(
             url.is_none_or(|url| url.ends_with("+u@acme.example?subject=unsubscribe>")),
@@ -166,7 +166,6 @@ proptest! {
         let message = simple(
             "text = 'x'\nto_name = '{{ name }}'\nreply_to = '{{ name }} <rep@acme.example>'\nlist_id = 'n.acme.example'\n[headers]\nX-A = '{{ name }}'\nx-b = 'a {{ name }} b'",
         );
-        // A name in quotes of its own ends where the row's value ends.
         let mail = render(&message, &name).expect("renders");
         check_octets(&mail.bytes);
         let mut expected = vec!["From", "To", "Reply-To", "Subject", "Date", "Message-ID", "List-ID"];

@@ -1,6 +1,5 @@
-//! One invariant: whatever a template prints for a row, and whichever rows came before, the message
-//! is the one that is built for that row alone, byte for byte, and reads back as what the engine
-//! prints.
+//! One invariant: the message of a row does not depend on the rows that were rendered before it,
+//! and the parsed message equals the output of the template engine.
 
 use super::super::body::Body;
 use super::super::includes::Include;
@@ -17,7 +16,7 @@ fn message(body: Body) -> Option<Message> {
     Message::compile(frozen, Vec::new()).ok()
 }
 
-/// The files that templates may include.
+/// The files that the templates include.
 const INCLUDED: [(&str, &str); 4] = [
     (
         "footer.html",
@@ -62,13 +61,13 @@ fn parts(mail: &Rendered) -> (String, String) {
     (text, html)
 }
 
-/// A text as it is read out of a message.
+/// Normalises a text as a parser returns it.
 fn read(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', " ");
     lines.trim_end_matches('\n').to_owned()
 }
 
-/// Renders a row for a message that may have met others, and checks all that is promised of it.
+/// Renders a row with a message that may have rendered other rows, and checks the invariant.
 fn check(message: &Message, name: &str) {
     let Ok(mail) = render(message, name) else { return };
     check_octets(&mail.bytes);
@@ -84,7 +83,7 @@ fn check(message: &Message, name: &str) {
         match &*template {
             TEXT_BODY => assert_eq!(mail.text.as_deref(), Some(printed.as_str())),
             HTML_BODY => assert_eq!(mail.html.as_deref(), Some(printed.as_str())),
-            // There it is HTML, and in the text a text.
+            // With `autoescape 'html'`, the engine's output is escaped, but the text part is not.
             _ if message
                 .frozen
                 .body
@@ -97,7 +96,8 @@ fn check(message: &Message, name: &str) {
             ),
         }
     }
-    // Where a break is made of a value and what stands beside it, it may be two.
+    // A CR at the end of a value and an LF after it are one line break in the text, but two in the
+    // encoded message.
     if !name.contains('\r') {
         let (text, html) = parts(&mail);
         assert_eq!(read(&text), read(mail.text.as_deref().unwrap_or_default()));
@@ -105,8 +105,8 @@ fn check(message: &Message, name: &str) {
     }
 }
 
-/// Lines of every length around the limits, of every kind of character, with values, conditions,
-/// loops, filters, macros and what is kept in between.
+/// Generates templates with lines around the length limits, many kinds of characters, values,
+/// conditions, loops, filters, macros and captured text.
 fn any_template() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[a-z .=]{0,40}",
@@ -253,7 +253,7 @@ fn no_value_makes_structure_of_a_text_or_of_html() {
     let message = html("<p>Hi {{ name }}</p><p>Bye</p>");
     assert_eq!(mail(&message, "a\n\nb").0.trim(), "Hi a  b\n\nBye");
     assert_eq!(mail(&message, "<h1>&amp;").0.trim(), "Hi <h1>&amp;\n\nBye");
-    // The private characters of a template and of a value are text.
+    // Private-use characters in a template or a value are ordinary text.
     let message = html("<p>\u{f8f0}0\u{f8f1}&#xf8f2;0&#63731; {{ name }}</p>");
     assert_eq!(
         mail(&message, "\u{f8f0}0\u{f8f1}").0.trim(),

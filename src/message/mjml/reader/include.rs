@@ -1,4 +1,4 @@
-//! What MJML includes, and the CSS that it inlines.
+//! Handles `<mj-include>`, and collects the CSS that is written into `style` attributes.
 
 use crate::model::error::Result;
 
@@ -7,11 +7,12 @@ use super::Reader;
 use crate::message::confined;
 use crate::message::start_tag::StartTag;
 
-/// The deepest that files may include each other.
+/// The greatest depth of nested includes.
 const DEEPEST: usize = 16;
 
 impl Reader<'_> {
-    /// Keeps the CSS that is to be inlined; false where the element goes into the head, too.
+    /// Collects the CSS of an `<mj-style>` with `inline="inline"`. Returns false if the element
+    /// must also be written into the head.
     pub(super) fn style(&mut self, text: &str, tag: &StartTag) -> Result<bool> {
         let is_inline = tag.attributes.iter().any(|attribute| {
             attribute.name == "inline" && &text[attribute.value.clone()] == "inline"
@@ -23,8 +24,8 @@ impl Reader<'_> {
         Ok(self.inline(text, tag.end, end))
     }
 
-    /// Takes CSS that is to be inlined. At-rules cannot be, so CSS that has some goes into the head,
-    /// too.
+    /// Collects CSS. Returns false if it contains at-rules. These cannot be inlined, so the CSS is
+    /// also written into the head.
     fn inline(&mut self, css: &str, from: usize, to: usize) -> bool {
         let source = &self.sources[self.source()];
         let name = (self.source() > 0).then_some(source.name.as_str());
@@ -35,7 +36,7 @@ impl Reader<'_> {
         !css[from..to].contains('@')
     }
 
-    /// Reads a file in the place of `<mj-include>`; returns the offset behind that.
+    /// Reads a file at the place of its `<mj-include>`. Returns the offset after that element.
     pub(super) fn include(&mut self, text: &str, at: usize, tag: &StartTag) -> Result<usize> {
         let value = |name: &str| {
             let attribute = tag.attributes.iter().find(|attribute| attribute.name == name)?;
@@ -47,7 +48,7 @@ impl Reader<'_> {
             return Err(self
                 .error(attribute.start, "a template tag cannot be in <mj-include>")
                 .hint(
-                    "name the file itself; choose between files with {% if %} around <mj-include>",
+                    "write a fixed file name, and choose between files with {% if %} around <mj-include>",
                 ));
         }
         let path = value("path").unwrap_or_default();
@@ -86,7 +87,7 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// A file that is the content of one element.
+    /// Writes a whole file as the content of one element.
     fn add_whole(&mut self, source: Source, element: &str, is_inline: bool) {
         let text = source.text.clone();
         self.sources.push(source);
