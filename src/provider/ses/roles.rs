@@ -100,7 +100,7 @@ impl Role {
             if !may_be_asked(&url) {
                 let hosts = AGENTS.join(", ");
                 return Err(format!(
-                    "{name} contains the host {}; over http, only this machine and {hosts} are allowed",
+                    "{name} names {}; over http, only this machine and {hosts} are allowed",
                     url.host_str().unwrap_or_default()
                 ));
             }
