@@ -67,7 +67,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-empty -d 'Refuse the list if more than this share of rows has an empty address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l suppress -d 'Another suppression file, in addition to those of the configuration (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l message -d 'The message file: .md, .html or .txt' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l message -d 'The message file: .md, .html, .mjml or .txt' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r
@@ -130,7 +130,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invali
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-empty -d 'Refuse the list if more than this share of rows has an empty address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l suppress -d 'Another suppression file, in addition to those of the configuration (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l message -d 'The message file: .md, .html or .txt' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l message -d 'The message file: .md, .html, .mjml or .txt' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r
@@ -162,7 +162,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'The delimiter of a CSV list, if detection is not certain: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l skip-lines -d 'The number of lines before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l where -d 'Only rows that match this expression, such as "country == \'FI\'"' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message -d 'The message file: .md, .html or .txt' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message -d 'The message file: .md, .html, .mjml or .txt' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l from -d 'The From header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l subject -d 'The subject (a template)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are replaced' -r

@@ -314,7 +314,7 @@ pub struct ScreeningArgs {
 /// The message, and flags that override its front matter.
 #[derive(Args, Clone, Debug, Default)]
 pub struct MessageArgs {
-    /// The message file: .md, .html or .txt
+    /// The message file: .md, .html, .mjml or .txt
     #[arg(long, value_name = "FILE", env = "MAILBATCH_MESSAGE", hide_env_values = true)]
     pub message: Option<PathBuf>,
 
