@@ -69,7 +69,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// Reads a whole regular file of at most `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
+    read_open(open(path)?, most)
+}
+
+/// Reads an open regular file of at most `most` bytes to its end.
+pub(crate) fn read_open(file: File, most: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     let too_long =
         || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {}", size(most)));

@@ -1,4 +1,5 @@
-//! Reads files below a directory. Their names come from the recipient list and are not trusted.
+//! Opens files below a directory by names that are not trusted, such as those from the recipient
+//! list.
 //!
 //! The rule it keeps: no file outside the directory is opened. Each part of a path is opened
 //! relative to the part before it, without following symbolic links, so a link that replaces a
@@ -6,12 +7,14 @@
 //! replaces the file.
 
 use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
+
+use crate::files;
 
 /// Why a file is not read. The text is a sentence fragment that does not name the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,57 +25,66 @@ pub(super) struct Refused {
     pub(super) is_ours: bool,
 }
 
-fn refused(what: &str) -> Refused {
-    Refused { what: what.to_owned(), is_ours: false }
-}
+impl Refused {
+    /// An error for which the file is the cause.
+    pub(super) fn of(what: &str) -> Self {
+        Self { what: what.to_owned(), is_ours: false }
+    }
 
-fn failed(why: Errno) -> Refused {
-    let is_ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&why);
-    let what = match why {
-        Errno::NOENT => "there is no such file below attach_dir".to_owned(),
-        Errno::LOOP => LINK.to_owned(),
-        Errno::NOTDIR => NO_DIRECTORY.to_owned(),
-        Errno::NAMETOOLONG => "its name is longer than a file's can be".to_owned(),
-        why => format!("the file cannot be read: {}", std::io::Error::from(why)),
-    };
-    Refused { what, is_ours }
+    fn failed(why: Errno, what: String) -> Self {
+        let is_ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&why);
+        Self { what, is_ours }
+    }
 }
 
 const LINK: &str = "its path contains a symbolic link, which is not followed";
 const NO_DIRECTORY: &str = "a part of its path is no directory";
+const UNREADABLE: &str = "the file cannot be read";
 
-/// Checks that a path is relative and has no empty part, `.` or `..`.
-pub(super) fn check(path: &str) -> Result<(), Refused> {
+/// Checks that a path is relative and has no empty part, `.` or `..`. `below` is the name of the
+/// directory in errors.
+pub(super) fn check(path: &str, below: &str) -> Result<(), Refused> {
     if path.starts_with('/') {
-        return Err(refused("its path begins at the root, but must be relative to attach_dir"));
+        let what = format!("its path begins at the root, but must be relative to {below}");
+        return Err(Refused::of(&what));
     }
     if path.contains('\0') {
-        return Err(refused("its path contains a NUL character"));
+        return Err(Refused::of("its path contains a NUL character"));
     }
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(refused("its path contains an empty part, `.` or `..`"));
+        return Err(Refused::of("its path contains an empty part, `.` or `..`"));
     }
     Ok(())
 }
 
-/// Reads a whole file. The file must have between 1 and `most` bytes.
-pub(super) fn read(directory: &Path, path: &str, most: u64) -> Result<Vec<u8>, Refused> {
-    check(path)?;
+/// Opens a regular file. `below` is the name of the directory in errors.
+pub(super) fn open(directory: &Path, path: &str, below: &str) -> Result<File, Refused> {
+    check(path, below)?;
+    let failed = |why: Errno| {
+        let what = match why {
+            Errno::NOENT => format!("there is no such file below {below}"),
+            Errno::LOOP => LINK.to_owned(),
+            Errno::NOTDIR => NO_DIRECTORY.to_owned(),
+            Errno::NAMETOOLONG => "its name is longer than a file's can be".to_owned(),
+            why => format!("{UNREADABLE}: {}", io::Error::from(why)),
+        };
+        Refused::failed(why, what)
+    };
+    let kind = |at: &OwnedFd, name: &str| {
+        let about = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        Ok(FileType::from_raw_mode(about.st_mode))
+    };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let mut at =
         openat(CWD, directory, flags | OFlags::DIRECTORY, Mode::empty()).map_err(|why| {
-            let is_ours = failed(why).is_ours;
-            Refused {
-                what: format!("attach_dir cannot be opened: {}", std::io::Error::from(why)),
-                is_ours,
-            }
+            Refused::failed(why, format!("{below} cannot be opened: {}", io::Error::from(why)))
         })?;
     let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
     for part in parents.split('/').filter(|part| !part.is_empty()) {
         match kind(&at, part)? {
             FileType::Directory => {}
-            FileType::Symlink => return Err(refused(LINK)),
-            _ => return Err(refused(NO_DIRECTORY)),
+            FileType::Symlink => return Err(Refused::of(LINK)),
+            _ => return Err(Refused::of(NO_DIRECTORY)),
         }
         let directory = flags | OFlags::DIRECTORY | OFlags::NOFOLLOW;
         at = openat(&at, part, directory, Mode::empty()).map_err(failed)?;
@@ -82,36 +94,27 @@ pub(super) fn read(directory: &Path, path: &str, most: u64) -> Result<Vec<u8>, R
     let file = openat(&at, name, flags | waits_for_nothing, Mode::empty()).map_err(failed)?;
     let about = fstat(&file).map_err(failed)?;
     require_file(FileType::from_raw_mode(about.st_mode))?;
-    let size = u64::try_from(about.st_size).unwrap_or_default();
-    if size > most {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    // The file may have grown since its size was read.
-    File::from(file).take(most + 1).read_to_end(&mut bytes).map_err(|why| {
-        why.raw_os_error().map_or_else(
-            || refused("the file cannot be read"),
-            |code| failed(Errno::from_raw_os_error(code)),
-        )
+    Ok(File::from(file))
+}
+
+/// Reads a whole attachment. The file must have between 1 and `most` bytes.
+pub(super) fn read(file: File, most: u64) -> Result<Vec<u8>, Refused> {
+    let bytes = files::read_open(file, most).map_err(|why| match why.raw_os_error() {
+        _ if why.kind() == io::ErrorKind::FileTooLarge => too_large(),
+        None => Refused::of(UNREADABLE),
+        Some(code) => {
+            Refused::failed(Errno::from_raw_os_error(code), format!("{UNREADABLE}: {why}"))
+        }
     })?;
-    match bytes.len() as u64 {
-        0 => Err(refused("the file is empty")),
-        length if length > most => Err(too_large()),
-        _ => Ok(bytes),
-    }
+    if bytes.is_empty() { Err(Refused::of("the file is empty")) } else { Ok(bytes) }
 }
 
 pub(super) fn too_large() -> Refused {
-    refused("with these attachments, the message has more than 60 MB after base64 encoding")
-}
-
-fn kind(at: &OwnedFd, name: &str) -> Result<FileType, Refused> {
-    let about = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-    Ok(FileType::from_raw_mode(about.st_mode))
+    Refused::of("with these attachments, the message has more than 60 MB after base64 encoding")
 }
 
 fn require_file(kind: FileType) -> Result<(), Refused> {
-    Err(refused(match kind {
+    Err(Refused::of(match kind {
         FileType::RegularFile => return Ok(()),
         FileType::Symlink => LINK,
         FileType::Directory => "it is a directory, not a file",
@@ -143,7 +146,7 @@ mod tests {
         symlink(at("a/b/c ü.pdf"), at("inside")).expect("a link");
         rustix::fs::mknodat(CWD, at("fifo"), FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
         let _socket = std::os::unix::net::UnixListener::bind(at("s0cket")).expect("a socket");
-        let read = |path: &str| read(directory.path(), path, 10);
+        let read = |path: &str| read(open(directory.path(), path, "attach_dir")?, 10);
         assert_eq!(read("a/b/c ü.pdf").as_deref(), Ok(b"0123456789".as_slice()));
         let long = "x".repeat(300);
         for (path, says) in [
@@ -172,9 +175,9 @@ mod tests {
             assert!(why.what.contains(says) && !why.is_ours, "{path}: {}", why.what);
             assert!(path.len() < 4 || !why.what.contains(path), "it does not name the file");
         }
-        let device = super::read(Path::new("/dev"), "zero", 10).expect_err("a device");
+        let device = open(Path::new("/dev"), "zero", "attach_dir").expect_err("a device");
         assert!(device.what.contains("device"), "{}", device.what);
-        let gone = super::read(&at("gone"), "x", 10).expect_err("no directory");
+        let gone = open(&at("gone"), "x", "attach_dir").expect_err("no directory");
         assert!(gone.what.starts_with("attach_dir cannot be opened"), "{}", gone.what);
     }
 
@@ -203,7 +206,7 @@ mod tests {
             });
             let mut found = [0, 0];
             while !swapper.is_finished() {
-                match read(directory.path(), "d/f", 10) {
+                match open(directory.path(), "d/f", "attach_dir").and_then(|file| read(file, 10)) {
                     Ok(bytes) => {
                         assert_eq!(bytes, b"own");
                         found[0] += 1;

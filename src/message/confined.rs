@@ -3,27 +3,28 @@
 //! The rules it keeps: no file outside the message's folder is read, neither through `..` nor
 //! through a symbolic link, and the number and total size of the files are limited.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Component, Path, PathBuf};
 
+use super::beneath;
 use crate::files;
 
 /// The most files of one message, and the most bytes of all its files together.
 pub(super) const MOST_FILES: usize = 1_000;
 const MOST_BYTES: usize = 64 << 20;
 
-/// The folder of a message, with the number and total size of the files read so far.
+/// The folder of a message, with the files read so far and their total size.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    files: Cell<usize>,
+    files: RefCell<Vec<PathBuf>>,
     bytes: Cell<usize>,
 }
 
 impl Folder {
     pub(super) fn at(path: &Path) -> Self {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        Self { path: path.to_owned(), files: Cell::new(0), bytes: Cell::new(0) }
+        Self { path: path.to_owned(), files: RefCell::default(), bytes: Cell::new(0) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -33,11 +34,12 @@ impl Folder {
     /// Reads a text file. `name` is its path below the folder. The error says what is wrong with
     /// the file.
     pub(super) fn read(&self, name: &str) -> Result<String, String> {
-        let path = self.resolve(name)?;
-        let bytes = files::read(&path, files::MESSAGE).map_err(|why| why.to_string())?;
-        self.files.set(self.files.get() + 1);
+        let (folder, path) = self.resolve(name)?;
+        let file = beneath::open(&folder, &path, "the message's folder").map_err(|why| why.what)?;
+        let bytes = files::read_open(file, files::MESSAGE).map_err(|why| why.to_string())?;
+        self.files.borrow_mut().push(self.path.join(name));
         self.bytes.set(self.bytes.get() + bytes.len());
-        if self.files.get() > MOST_FILES {
+        if self.files.borrow().len() > MOST_FILES {
             return Err(format!("the message consists of more than {MOST_FILES} files"));
         }
         if self.bytes.get() > MOST_BYTES {
@@ -57,8 +59,13 @@ impl Folder {
         self.path.join(name).symlink_metadata().is_ok()
     }
 
-    /// Returns the path of a file with all links resolved.
-    fn resolve(&self, name: &str) -> Result<PathBuf, String> {
+    /// The paths of the files that were read.
+    pub(super) fn into_files(self) -> Vec<PathBuf> {
+        self.files.into_inner()
+    }
+
+    /// Resolves all links. Returns the path of the folder, and the file's path below it.
+    fn resolve(&self, name: &str) -> Result<(PathBuf, String), String> {
         let parts = Path::new(name).components();
         if name.is_empty() {
             return Err("its name is empty".to_owned());
@@ -70,7 +77,9 @@ impl Folder {
         }
         let folder = self.path.canonicalize().map_err(|why| why.to_string())?;
         let path = self.path.join(name).canonicalize().map_err(|why| why.to_string())?;
-        if path.starts_with(&folder) { Ok(path) } else { Err(OUTSIDE.to_owned()) }
+        let below = path.strip_prefix(&folder).map_err(|_| OUTSIDE.to_owned())?;
+        let below = below.to_str().ok_or("its path is not UTF-8")?.to_owned();
+        Ok((folder, below))
     }
 }
 

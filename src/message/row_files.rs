@@ -32,6 +32,8 @@ const KEPT_FILE: usize = 8 << 20;
 /// The most files whose size and hash the plan remembers.
 const KNOWN: usize = 4_096;
 
+const ATTACH_DIR: &str = "attach_dir";
+
 /// An attachment that differs for each row, as it is stored in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,7 +168,8 @@ impl RowFiles {
             let path = templates.render(&template, row)?;
             let path = path.trim();
             if !path.is_empty() {
-                beneath::check(path).map_err(|why| refuse(templates, &template, &why.what))?;
+                beneath::check(path, ATTACH_DIR)
+                    .map_err(|why| refuse(templates, &template, &why.what))?;
                 let is_twice = |(known, _): &(&RowFile, _)| known.cid == file.cid;
                 if file.cid.is_some() && named.iter().any(is_twice) {
                     let what = "another attachment of this row has the same cid";
@@ -199,7 +202,8 @@ impl RowFiles {
     /// may still grow by.
     fn read(&self, path: &str, room: u64) -> Result<(Vec<u8>, PlannedFile), Refused> {
         let most = room / LINE.1 * LINE.0;
-        let bytes = beneath::read(&self.directory, path, most)?;
+        let file = beneath::open(&self.directory, path, ATTACH_DIR)?;
+        let bytes = beneath::read(file, most)?;
         let hash = digest::digest(&digest::SHA256, &bytes);
         let (size, sha256) = (bytes.len() as u64, HEXLOWER.encode(hash.as_ref()));
         Ok((bytes, PlannedFile { path: path.to_owned(), size, sha256 }))
