@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::body::Printed;
 use super::ident::boundary;
+use super::printer::Printed;
 use super::row_files::{Attached, OwnFile};
 
 /// An upper limit for the bytes of a multipart's header block and boundary lines.

@@ -6,42 +6,35 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::Range;
 
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::allowance::{self, Exceeded};
+use crate::bounded::allowance;
 use crate::bounded::guarded::{self, Guarded};
 use crate::bounded::{chains, counted};
-use crate::input::context::Doubt;
-use crate::model::error::{Error, Result};
+use crate::model::error::Result;
 
 use super::confined;
 use super::escape::Escape;
 use super::filters;
-use super::mapped::{self, Place};
+use super::mapped::Place;
 use super::piece::{Piece, Values, fill};
 use super::plain::Plain;
 use super::recorder::{Fixed, Marks, Recorder, write_value};
 use super::row::Row;
 
-/// The most bytes of a template that an error quotes.
-const LONGEST_EXCERPT: usize = 200;
+mod errors;
+mod names;
+
+pub(crate) use errors::RenderError;
+pub(super) use names::{BODY_FILE, HTML_BODY, MARKDOWN_BODY, OF, TEXT_BODY};
+
+use errors::{column, refusal, refusal_in_generated};
+use names::{INCLUDED, escape_of, file_of, prefix_of};
+
 const MARKDOWN: &str = "markdown";
-/// The names of the body's templates.
-pub(super) const TEXT_BODY: &str = "text body";
-pub(super) const HTML_BODY: &str = "html body";
-pub(super) const MARKDOWN_BODY: &str = "body";
-/// Separates such a name from the name of the file, for bodies that rows choose.
-pub(super) const OF: &str = " of ";
-/// The name of the template that chooses a body.
-pub(super) const BODY_FILE: &str = "body file";
-/// The prefixes of the names of included files. A file is compiled once for each way in which
-/// values are escaped, under a separate name.
-const INCLUDED: [(&str, Escape); 3] =
-    [("html:", Escape::Html), ("markdown:", Escape::Markdown), ("text:", Escape::None)];
 
 /// The text of a template, with its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,49 +59,6 @@ impl Source {
     }
 }
 
-/// Why a row cannot be rendered. The error shows no value from the row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenderError {
-    /// The name of the template, such as `subject`, `body` or `header X-Name`.
-    pub template: String,
-    /// The line in the template's file, from 1.
-    pub line: Option<u32>,
-    pub message: String,
-    /// The name that is undefined for this row, as it is written in the template.
-    pub missing: Option<String>,
-}
-
-impl fmt::Display for RenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.template)?;
-        if let Some(line) = self.line {
-            write!(f, ", line {line}")?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl std::error::Error for RenderError {}
-
-impl RenderError {
-    /// Creates an error about a template's output.
-    pub(super) fn of(template: &str, line: Option<u32>, message: impl Into<String>) -> Self {
-        Self { template: template.to_owned(), line, message: message.into(), missing: None }
-    }
-
-    /// Adds the line of the author's file from which a part of a generated text was copied.
-    fn in_generated(self, source: &Source, range: Option<Range<usize>>) -> Self {
-        let place = range.and_then(|range| mapped::find(&source.places, &source.text, range.start));
-        match place {
-            Some((None, line)) => Self { line: Some(line), ..self },
-            Some((Some(file), line)) => {
-                Self { template: format!("{} ({file})", self.template), line: Some(line), ..self }
-            }
-            None => Self { message: format!("{} (the line is not known)", self.message), ..self },
-        }
-    }
-}
-
 pub(super) struct Templates {
     env: Environment<'static>,
     sources: Vec<(String, Source)>,
@@ -119,34 +69,6 @@ pub(super) struct Templates {
     plain: Vec<Option<Plain>>,
     /// The templates compiled with additional checks, in the order of `sources`.
     guarded: Vec<Option<Guarded>>,
-}
-
-/// Returns how the values of a template are escaped.
-fn escape_of(name: &str) -> Escape {
-    let included = INCLUDED.iter().find(|(prefix, _)| name.starts_with(prefix));
-    match included {
-        _ if is_body(name, HTML_BODY) => Escape::Html,
-        _ if is_body(name, MARKDOWN_BODY) => Escape::Markdown,
-        Some((_, escape)) => *escape,
-        None => Escape::None,
-    }
-}
-
-/// Whether a template's name is `body`, or `body` followed by the file of a chosen body.
-fn is_body(name: &str, body: &str) -> bool {
-    name.strip_prefix(body).is_some_and(|rest| rest.is_empty() || rest.starts_with(OF))
-}
-
-/// Returns the prefix for files that a template with this escaping includes.
-fn prefix_of(escape: Escape) -> &'static str {
-    let known = INCLUDED.iter().find(|(_, known)| *known == escape);
-    known.map_or("text:", |(prefix, _)| prefix)
-}
-
-/// Returns the file of an included template. `None` for any other template.
-fn file_of(name: &str) -> Option<&str> {
-    let is_own = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
-    INCLUDED.iter().find_map(|(prefix, _)| name.strip_prefix(prefix)).filter(|_| !is_own)
 }
 
 /// The output of a template for a row.
@@ -376,14 +298,6 @@ impl Templates {
         self.places.get(name).copied()
     }
 
-    /// Converts a range of the compiled text to a range of the original text.
-    fn original(&self, name: &str, range: Range<usize>) -> Range<usize> {
-        match self.place(name).and_then(|place| self.guarded[place].as_ref()) {
-            Some(guarded) => guarded.original(range),
-            None => range,
-        }
-    }
-
     /// Returns the line on which a template begins. `None` if it is not in a file.
     pub(super) fn line(&self, name: &str) -> Option<u32> {
         self.source(name).filter(|source| source.file.is_some()).map(|source| source.line)
@@ -392,360 +306,7 @@ impl Templates {
     fn source(&self, name: &str) -> Option<&Source> {
         self.place(name).map(|place| &self.sources[place].1)
     }
-
-    fn explain(&self, rendered: &str, why: &minijinja::Error) -> RenderError {
-        let cause = innermost(why);
-        let name = cause.name().unwrap_or(rendered);
-        let found = self.explain_in(name, cause);
-        match file_of(name) {
-            Some(file) => RenderError { template: format!("{rendered} ({file})"), ..found },
-            None => found,
-        }
-    }
-
-    fn explain_in(&self, name: &str, why: &minijinja::Error) -> RenderError {
-        let source = self.source(name);
-        let range = why.range().map(|range| self.original(name, range));
-        let excerpt = source
-            .zip(range.clone())
-            .and_then(|(source, range)| source.text.get(range))
-            .map(str::trim);
-        let tag =
-            source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
-        // If a filter refuses a value, the error points to the filter. The undefined name is the
-        // filter's input.
-        let excerpt = match (excerpt, tag) {
-            (Some(excerpt), Some(tag))
-                if filters::STRICT.contains(&excerpt.split('(').next().unwrap_or_default()) =>
-            {
-                tag.trim_matches(['{', '}', '%']).split('|').next()
-            }
-            (excerpt, _) => excerpt,
-        };
-        let missing = (why.kind() == ErrorKind::UndefinedError)
-            .then(|| undefined_name(why.detail(), excerpt.map(str::trim)))
-            .flatten();
-        let message = match (&missing, tag) {
-            (Some(name), _) => format!("`{name}` is undefined"),
-            (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
-            (None, _) => why.kind().to_string(),
-        };
-        let message = match (Exceeded::behind(why), tag.filter(|tag| tag.len() <= LONGEST_EXCERPT))
-        {
-            (Some(exceeded), Some(tag)) => format!("`{tag}`: {exceeded}"),
-            (Some(exceeded), None) => exceeded.to_string(),
-            (None, _) => Doubt::behind(why).map_or(message, ToString::to_string),
-        };
-        let found = RenderError { template: name.to_owned(), line: None, message, missing };
-        match source.filter(|source| !source.places.is_empty()) {
-            Some(source) => {
-                found.in_generated(source, why.range().map(|range| self.original(name, range)))
-            }
-            None => RenderError {
-                line: source.zip(why.line()).map(|(source, line)| absolute_line(source, line)),
-                ..found
-            },
-        }
-    }
-}
-
-/// Returns the error in the innermost included file.
-fn innermost(why: &minijinja::Error) -> &minijinja::Error {
-    let mut innermost = why;
-    while let (ErrorKind::BadInclude | ErrorKind::EvalBlock, Some(inner)) =
-        (innermost.kind(), std::error::Error::source(innermost))
-    {
-        let Some(inner) = inner.downcast_ref() else { break };
-        innermost = inner;
-    }
-    innermost
-}
-
-/// Returns an error at a line and column of a template's text, both from 1.
-fn refusal(name: &str, source: &Source, (line, column): (usize, usize), what: &str) -> Error {
-    let line = absolute_line(source, line);
-    let is_body = file_of(name).is_some()
-        || [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].iter().any(|body| is_body(name, body));
-    Error::refused(match &source.file {
-        Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
-        // A key's value follows the key's name on its line, so the column in the file is not known.
-        Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
-        None => format!("{name}:{line}:{column}: {what}"),
-    })
-}
-
-/// Returns an error at an offset of a generated text.
-fn refusal_in_generated(source: &Source, offset: usize, what: &str) -> Error {
-    let own = source.file.as_deref().unwrap_or("message.html");
-    Error::refused(match mapped::find(&source.places, &source.text, offset) {
-        Some((file, line)) => format!("{}:{line}: {what}", file.unwrap_or(own)),
-        None => format!("{own}: {what} (the line is not known)"),
-    })
-}
-
-/// The engine's detail is "`a.b` is undefined" if it knows the name. Otherwise the failing
-/// expression is used as the name.
-fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String> {
-    let named = detail
-        .and_then(|detail| detail.strip_prefix('`'))
-        .and_then(|rest| rest.split_once('`'))
-        .map(|(name, _)| name);
-    named
-        .or(excerpt)
-        .filter(|name| !name.is_empty() && name.len() <= LONGEST_EXCERPT)
-        .map(str::to_owned)
-}
-
-/// Returns the template tag that contains an offset.
-fn enclosing_tag(text: &str, offset: usize) -> Option<&str> {
-    let before = text.get(..offset)?;
-    let start = before.rfind("{{").max(before.rfind("{%"))?;
-    let rest = &text[start..];
-    let end = rest.find(if rest.starts_with("{{") { "}}" } else { "%}" })? + 2;
-    Some(&rest[..end])
-}
-
-fn absolute_line(source: &Source, line: usize) -> u32 {
-    source.line.saturating_add(u32::try_from(line).unwrap_or(u32::MAX)).saturating_sub(1)
-}
-
-fn column(text: &str, offset: usize) -> usize {
-    let before = text.get(..offset).unwrap_or(text);
-    before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1
 }
 
 #[cfg(test)]
-mod tests {
-    use minijinja::context;
-
-    use super::*;
-
-    fn with(name: &str, text: &str) -> Templates {
-        let mut templates = Templates::new();
-        templates
-            .add(name, &Source::new(text, Some("welcome.md".to_owned()), 10))
-            .expect("compiles");
-        templates
-    }
-
-    fn render(name: &str, text: &str, context: Value) -> Result<String, RenderError> {
-        let templates = with(name, text);
-        match templates.record(name, &context)? {
-            Print::Plain(_) => unreachable!("the engine records"),
-            Print::Recorded(fixed, values) => Ok(fill(&templates.pieces(name, &fixed), &values)),
-        }
-    }
-
-    #[test]
-    fn only_html_bodies_are_escaped() {
-        let row = || context! { name => "<b>&\"'/", n => 3, ok => true };
-        assert_eq!(
-            render(HTML_BODY, "{{ name }} {{ n }} {{ ok }}", row()).expect("renders"),
-            "&lt;b&gt;&amp;&quot;&#39;/ 3 true"
-        );
-        assert_eq!(render(HTML_BODY, "{{ name | safe }}", row()).expect("renders"), "<b>&\"'/");
-        assert_eq!(render(TEXT_BODY, "{{ name }} {{ n }}", row()).expect("renders"), "<b>&\"'/ 3");
-        assert_eq!(render("subject", "{{ name }}", row()).expect("renders"), "<b>&\"'/");
-    }
-
-    #[test]
-    fn an_undefined_name_is_named_with_its_line() {
-        let why =
-            render("subject", "Hi\n{{ naem }}", context! { name => "x" }).expect_err("undefined");
-        assert_eq!((why.missing.as_deref(), why.line), (Some("naem"), Some(11)));
-        assert_eq!(why.to_string(), "subject, line 11: `naem` is undefined");
-        let why = render(
-            TEXT_BODY,
-            "{{ items[0].titel }}",
-            context! { items => vec![context! { title => "x" }] },
-        )
-        .expect_err("undefined");
-        assert_eq!(why.missing.as_deref(), Some("items[0].titel"));
-        let why =
-            render(TEXT_BODY, "{% if naem %}x{% endif %}", context! {}).expect_err("undefined");
-        assert_eq!(why.missing.as_deref(), Some("naem"));
-    }
-
-    #[test]
-    fn no_filter_makes_something_of_an_undefined_name() {
-        const ALL: [&str; 45] = [
-            "abs",
-            "attr('a')",
-            "batch(2)",
-            "bool",
-            "capitalize",
-            "center(3)",
-            "chain([1])",
-            "count",
-            "dictsort",
-            "escape",
-            "first",
-            "float",
-            "format",
-            "groupby('a')",
-            "indent(2)",
-            "int",
-            "items",
-            "join",
-            "join(', ')",
-            "last",
-            "length",
-            "lines",
-            "list",
-            "lower",
-            "map('upper')",
-            "max",
-            "min",
-            "pprint",
-            "reject",
-            "rejectattr('a')",
-            "replace('a', 'b')",
-            "reverse",
-            "round",
-            "select",
-            "selectattr('a')",
-            "slice(2)",
-            "sort",
-            "split(',')",
-            "string",
-            "sum",
-            "title",
-            "trim",
-            "unique",
-            "upper",
-            "zip([1])",
-        ];
-        let every = || {
-            ALL.into_iter().chain([
-                "urlencode",
-                "tojson",
-                "safe",
-                "lower | urlencode",
-                "urlencode | upper",
-            ])
-        };
-        for body in [TEXT_BODY, HTML_BODY, MARKDOWN_BODY] {
-            let taken: Vec<&str> = every()
-                .filter(|filter| {
-                    render(body, &format!("<{{{{ naem | {filter} }}}}>"), context! { name => "x" })
-                        .is_ok()
-                })
-                .collect();
-            assert_eq!(taken, Vec::<&str>::new(), "in {body}");
-        }
-        let why = render(TEXT_BODY, "{{ naem | urlencode }}", context! {}).expect_err("undefined");
-        assert_eq!(why.missing.as_deref(), Some("naem"));
-        assert_eq!(
-            render(
-                TEXT_BODY,
-                "{{ a | urlencode }} {{ b | join('+') }}",
-                context! { a => "a b", b => vec![1, 2] }
-            )
-            .expect("renders"),
-            "a%20b 1+2"
-        );
-        assert_eq!(
-            render(TEXT_BODY, "{{ naem | default('x y') | urlencode }}", context! {})
-                .expect("renders"),
-            "x%20y"
-        );
-    }
-
-    #[test]
-    fn no_filter_makes_something_of_an_undefined_argument() {
-        let filters = [
-            "chain(naem)",
-            "format(naem)",
-            "groupby(naem)",
-            "indent(naem)",
-            "join(naem)",
-            "replace('a', naem)",
-            "replace(naem, 'a')",
-            "round(naem)",
-            "split(naem)",
-            "trim(naem)",
-            "urlencode ~ naem",
-            "zip(naem)",
-        ];
-        let row =
-            || context! { name => "x", list => vec!["a", "b"], items => vec![context! { a => 1 }] };
-        for filter in filters {
-            for value in ["name", "list", "items", "gone"] {
-                let text = format!("{{{{ {value} | {filter} }}}}");
-                assert!(
-                    render(TEXT_BODY, &text, row()).is_err(),
-                    "{text}: {:?}",
-                    render(TEXT_BODY, &text, row())
-                );
-            }
-        }
-        for text in [
-            "{{ [name, naem] | join(' ') }}",
-            "{{ name ~ naem }}",
-            "{{ list | join(naem) }}",
-            "{{ [name] | chain(naem) | list }}",
-            "{{ gone | default(naem) }}",
-        ] {
-            let why = render(TEXT_BODY, text, row()).expect_err("undefined");
-            assert_eq!(why.missing.as_deref(), Some("naem"), "{text}: {why}");
-        }
-        let why = render(TEXT_BODY, "{{ naem | groupby('a') }}", row()).expect_err("undefined");
-        assert_eq!(why.missing.as_deref(), Some("naem"));
-        let good = [
-            ("{{ items | groupby('a') | length }}", "1"),
-            ("{{ list | chain(['c']) | join('+') }}", "a+b+c"),
-            ("{{ name | replace('x', '') }}", ""),
-        ];
-        for (text, expected) in good {
-            assert_eq!(render(TEXT_BODY, text, row()).expect("renders"), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_null_is_as_good_as_undefined_and_an_if_without_else_is_empty() {
-        let why = render(HTML_BODY, "{{ name }}", context! { name => () }).expect_err("null");
-        assert_eq!(why.missing.as_deref(), Some("name"));
-        assert_eq!(
-            render("subject", "a{{ 'x' if n > 3 }}b", context! { n => 1 }).expect("renders"),
-            "ab"
-        );
-    }
-
-    #[test]
-    fn errors_do_not_show_values() {
-        let why = render(TEXT_BODY, "{{ age | int }}", context! { age => "ann@example.com" })
-            .expect_err("no number");
-        assert!(!why.to_string().contains("ann@") && why.to_string().contains("age"), "{why}");
-    }
-
-    #[test]
-    fn a_template_that_never_ends_is_stopped() {
-        let text = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}";
-        let why = render(TEXT_BODY, text, context! {}).expect_err("no fuel");
-        assert!(
-            why.missing.is_none()
-                && why.to_string().contains("takes more than a second's work for one row"),
-            "{why}"
-        );
-    }
-
-    #[test]
-    fn a_syntax_error_names_file_line_and_column() {
-        let source = |file: Option<&str>| Source::new("Hi\n  {{ name", file.map(str::to_owned), 10);
-        let complain = |name: &str, file| {
-            Templates::new().add(name, &source(file)).expect_err("refused").to_string()
-        };
-        assert!(
-            complain(MARKDOWN_BODY, Some("welcome.md")).starts_with("welcome.md:11:"),
-            "{}",
-            complain(MARKDOWN_BODY, Some("welcome.md"))
-        );
-        assert!(
-            complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject, column ")
-        );
-        let inline = Templates::new()
-            .add("subject", &Source::new("Hi {{ a b }}", None, 1))
-            .expect_err("refused");
-        assert!(inline.to_string().starts_with("subject:1:9: "), "{inline}");
-    }
-}
+mod tests;

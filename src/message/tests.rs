@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
+use super::row::Row;
 use super::*;
+use crate::input::context::ColumnIndex;
 use crate::model::exit::Exit;
-use crate::model::recipient::Columns;
+use crate::model::recipient::{Columns, Fields};
 
 mod files;
 mod headers;
