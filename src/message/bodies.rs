@@ -11,7 +11,7 @@ use super::choice::{Chooser, Choosing};
 use super::confined::Folder;
 use super::file::MessageFile;
 use super::keys::MessageKeys;
-use super::pages::{self, Page};
+use super::pages::Page;
 use super::template::Source;
 
 /// The places where a body can be written, other than the message file itself.
@@ -63,7 +63,7 @@ pub(super) fn load(
                 let base = base.unwrap_or_default();
                 chosen((template, &given), &base, folder, keys.inline_css, odd)
             }
-            None => Ok((inline(given, keys.inline_css, odd)?, folder)),
+            None => Ok((inline(given)?, folder)),
         },
     }
 }
@@ -101,12 +101,9 @@ fn chosen(
 }
 
 /// Returns the body from the keys `html` and `text`.
-fn inline(given: Given<'_>, inline_css: Option<bool>, odd: &mut Vec<String>) -> Result<Body> {
+fn inline(given: Given<'_>) -> Result<Body> {
     match (given.html, given.text) {
-        (Some(html), text) => {
-            let html = pages::inlined(html, inline_css, odd)?;
-            Ok(Body::Html { html, text })
-        }
+        (Some(html), text) => Ok(Body::Html { html, text }),
         (None, Some(text)) => Ok(Body::Text(text)),
         (None, None) => Err(Error::usage("the message has no body")
             .hint("name a message file (--message FILE, or `file` under [message] in mailbatch.toml), or set `text` or `html` there")),

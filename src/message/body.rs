@@ -75,6 +75,17 @@ impl Body {
         })
     }
 
+    /// The HTML templates of all bodies.
+    pub(super) fn html_mut(&mut self) -> Vec<&mut Source> {
+        match self {
+            Self::Html { html, .. } => vec![html],
+            Self::Chosen { bodies, .. } => {
+                bodies.iter_mut().flat_map(|(_, body)| body.html_mut()).collect()
+            }
+            Self::Text(_) | Self::Markdown(_) => Vec::new(),
+        }
+    }
+
     /// The bodies that a row can get.
     fn each(&self) -> impl Iterator<Item = &Self> {
         let (own, chosen) = match self {

@@ -4,9 +4,11 @@ use crate::model::error::Result;
 
 use super::body::{Body, Format};
 use super::confined::Folder;
+use super::includes::Include;
+use super::inline::{self, File};
 use super::mapped::Mapped;
+use super::mjml;
 use super::template::Source;
-use super::{inline, mjml};
 
 /// A message file, or another file that contains a body.
 pub(super) struct Page<'p> {
@@ -28,7 +30,7 @@ impl Page<'_> {
         let source = || Source::new(self.body, Some(shown.clone()), self.line);
         let without = |html| Ok(Body::Html { html, text: None });
         match format {
-            Format::Html => without(inlined(source(), self.inline_css, odd)?),
+            Format::Html => without(source()),
             Format::Mjml => without(self.mjml(shown, odd)?),
             Format::Text | Format::Markdown => {
                 if self.inline_css == Some(true) {
@@ -50,33 +52,47 @@ impl Page<'_> {
         odd.extend(page.odd);
         let mut html = page.html;
         if !page.css.text.trim().is_empty() {
-            html = note(inline::inline(shown, &html, Some(&page.css))?, odd);
-        }
-        if self.inline_css == Some(true) {
-            html = note(inline::inline(shown, &html, None)?, odd);
+            let file = File { name: None, shown, html: &html };
+            let (inlined, notes) = inline::inline(&[file], 1, Some(&page.css))?;
+            odd.extend(notes);
+            html = inlined.into_iter().next().unwrap_or_default();
         }
         Ok(generated(html, Some(shown.to_owned()), self.line))
     }
 }
 
-/// Inlines the CSS of HTML if `inline_css` is true.
-pub(super) fn inlined(
-    source: Source,
-    inline_css: Option<bool>,
+/// Inlines the CSS of HTML bodies, also into the files that they include.
+pub(super) fn inline_css(
+    body: &mut Body,
+    includes: &mut [Include],
     odd: &mut Vec<String>,
-) -> Result<Source> {
-    if inline_css != Some(true) {
-        return Ok(source);
-    }
-    let shown = source.file.clone().unwrap_or_else(|| "message.html".to_owned());
-    let html = Mapped::of(&source.text, source.line);
-    let html = note(inline::inline(&shown, &html, None)?, odd);
-    Ok(generated(html, source.file, source.line))
-}
-
-fn note((html, notes): (Mapped, Vec<String>), odd: &mut Vec<String>) -> Mapped {
+) -> Result<()> {
+    let mut pages = body.html_mut();
+    let count = pages.len();
+    let own = pages.iter().map(|source| (None, &**source));
+    let included = includes.iter().map(|include| (Some(include.name.as_str()), &include.source));
+    let all: Vec<(Option<&str>, &Source)> = own.chain(included).collect();
+    let texts: Vec<Mapped> = all
+        .iter()
+        .map(|(_, source)| match source.places.as_slice() {
+            [] => Mapped::of(&source.text, source.line),
+            places => Mapped { text: source.text.clone(), places: places.to_vec() },
+        })
+        .collect();
+    let files = all.iter().zip(&texts).map(|((name, source), html)| File {
+        name: *name,
+        shown: source.file.as_deref().unwrap_or("message.html"),
+        html,
+    });
+    let (inlined, notes) = inline::inline(&files.collect::<Vec<_>>(), count, None)?;
     odd.extend(notes);
-    html
+    let included = includes.iter_mut().map(|include| &mut include.source);
+    for ((number, source), html) in pages.drain(..).chain(included).enumerate().zip(inlined) {
+        if number < count || html.text != source.text {
+            *source = generated(html, source.file.take(), source.line);
+        }
+    }
+    Ok(())
 }
 
 fn generated(html: Mapped, file: Option<String>, line: u32) -> Source {
