@@ -149,13 +149,13 @@ fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
         match is.attachments.iter().find(|new| new.name == old.name) {
             None => found.push(format!("attachment {} was removed", old.name)),
             Some(new) if new.data != old.data => {
-                found.push(format!("the content of attachment {} has changed", old.name))
+                found.push(format!("attachment {} has another content", old.name))
             }
             Some(new) if new.cid != old.cid => {
-                found.push(format!("the cid of attachment {} has changed", old.name))
+                found.push(format!("attachment {} has another cid", old.name))
             }
             Some(new) if new.content_type != old.content_type => {
-                found.push(format!("the content type of attachment {} has changed", old.name))
+                found.push(format!("attachment {} has another content type", old.name))
             }
             Some(_) => {}
         }
