@@ -9,6 +9,29 @@ const FILL_IN: &str =
     "fill in the column, or give the message a default: {{ name | default('friend') }}";
 /// The hint if a row's attachment cannot be read.
 const PUT_FILE: &str = "put the file at this path below attach_dir, or correct the column; a row without a path has no attachment";
+/// The hints for keys whose rendered value is not valid, by the name of the key's template.
+const INVALID: [(&str, &str); 5] = [
+    (
+        "reply_to",
+        "`reply_to` must render to mailboxes separated by commas, such as Acme <help@acme.example>, or to nothing: correct its template or the column",
+    ),
+    (
+        "feedback_id",
+        "`feedback_id` must render to CAMPAIGN:CUSTOMER:TYPE:SENDER, whose first three parts may be empty: correct its template or the column",
+    ),
+    (
+        "unsubscribe_url",
+        "`unsubscribe_url` must render to an https, http or mailto URL: correct its template or the column",
+    ),
+    (
+        "unsubscribe_mailto",
+        "`unsubscribe_mailto` must render to one address: correct its template or the column",
+    ),
+    (
+        "body file",
+        "`body` must render to the name of a file in its folder: add the file, or correct the column",
+    ),
+];
 /// The maximum number of column names in a hint.
 const SHOWN: usize = 20;
 
@@ -59,8 +82,12 @@ pub(crate) fn fix<'a>(what: &str, columns: impl IntoIterator<Item = &'a str>) ->
         }
     }
     let Some(name) = undefined_in(what).map(column_of) else {
-        let is_file = what.starts_with("path of attachment");
-        return if is_file { PUT_FILE } else { FILL_IN }.to_owned();
+        if what.starts_with("path of attachment") {
+            return PUT_FILE.to_owned();
+        }
+        let template = what.split([',', ':']).next().unwrap_or(what);
+        let found = INVALID.iter().find(|(name, _)| *name == template);
+        return found.map_or(FILL_IN, |(_, fix)| fix).to_owned();
     };
     if all.is_empty() || all.iter().any(|column| *column == name || alias(column) == name) {
         return FILL_IN.to_owned();
@@ -117,6 +144,16 @@ mod tests {
         ] {
             assert_eq!(fix(what, columns.iter().copied()), FILL_IN, "{what}");
         }
+        for (what, says) in [
+            ("reply_to: address has no @", "`reply_to` must render to mailboxes"),
+            ("feedback_id, line 3: must have four fields", "`feedback_id` must render to CAMPAIGN"),
+            ("unsubscribe_mailto: address has no @", "`unsubscribe_mailto` must"),
+            ("unsubscribe_url: is not an https, http or mailto URL", "`unsubscribe_url` must"),
+            ("body file: `{{ x }}.html` gives \"y.html\", which", "`body` must render to"),
+        ] {
+            assert!(fix(what, ["email"]).starts_with(says), "{what}");
+        }
+        assert_eq!(fix("reply_to: `rep` is undefined", ["rep"]), FILL_IN);
         let many: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
         assert!(
             fix("`zz` is undefined", many.iter().map(String::as_str))
