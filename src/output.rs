@@ -6,6 +6,7 @@
 //! all. FIFOs, devices and names of standard output such as `/dev/stdout` are written in place,
 //! because a rename would replace the device by a regular file.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -21,6 +22,10 @@ use crate::model::shown::Shown;
 
 /// How long to wait for a program that reads from a FIFO.
 const READER: Duration = Duration::from_secs(60);
+
+/// Descriptions of files in a state directory.
+const STATE: &str = "in the state directory, where mailbatch keeps its own files";
+const LINKED: &str = "a file of the state directory under another name";
 
 /// The most symbolic links to follow, one after the other.
 const LINKS: usize = 40;
@@ -59,7 +64,6 @@ impl OwnFiles {
     /// Describes the workspace's file at `path`; `None` if the path does not belong to the
     /// workspace.
     fn find(&self, path: &Path) -> Option<&'static str> {
-        const STATE: &str = "in the state directory, where mailbatch keeps its own files";
         let path = canonical(path);
         if self.is_in_state_dir(&path) {
             return Some(STATE);
@@ -72,15 +76,35 @@ impl OwnFiles {
 
     /// Describes the workspace's file that has this inode, if there is one.
     fn find_inode(&self, about: &Metadata) -> Option<&'static str> {
-        const LINKED: &str = "a file of the state directory under another name";
         let wanted = identity(about);
         let is_wanted =
             |path: &Path| fs::metadata(path).is_ok_and(|about| identity(&about) == wanted);
         let named = self.files.iter().find(|(own, _)| is_wanted(own)).map(|(_, what)| *what);
         let open = || self.open.iter().find(|(own, _)| *own == wanted).map(|(_, what)| *what);
-        named
-            .or_else(open)
-            .or_else(|| self.state_dirs.iter().any(|dir| holds(dir, wanted)).then_some(LINKED))
+        named.or_else(open).or_else(|| {
+            let mut is_it = |found| found == wanted;
+            self.state_dirs.iter().any(|dir| holds(dir, &mut is_it)).then_some(LINKED)
+        })
+    }
+
+    /// Looks up the inodes of all files now, for many comparisons.
+    pub(crate) fn inodes(&self) -> Inodes {
+        let mut known: HashMap<(u64, u64), &'static str> = self.open.iter().copied().collect();
+        let mut paths: Vec<(PathBuf, &'static str)> =
+            self.state_dirs.iter().map(|dir| (dir.clone(), STATE)).collect();
+        for dir in &self.state_dirs {
+            holds(dir, &mut |found| {
+                known.insert(found, LINKED);
+                false
+            });
+        }
+        for (path, what) in &self.files {
+            if let Some(about) = fs::metadata(path).ok().filter(Metadata::is_file) {
+                known.entry(identity(&about)).or_insert(what);
+                paths.push((path.clone(), what));
+            }
+        }
+        Inodes { known, paths, state_dirs: self.state_dirs.clone() }
     }
 
     fn is_in_state_dir(&self, path: &Path) -> bool {
@@ -94,16 +118,39 @@ impl OwnFiles {
     }
 }
 
-/// Whether a state directory contains the file. Directories with copies of mail are not searched,
-/// because they have many files that mailbatch never reads again.
-fn holds(dir: &Path, wanted: (u64, u64)) -> bool {
+/// The files of a workspace as they were at one moment. They are recognized by inode; new files of
+/// a state directory are recognized by their path.
+#[derive(Debug, Default)]
+pub(crate) struct Inodes {
+    known: HashMap<(u64, u64), &'static str>,
+    paths: Vec<(PathBuf, &'static str)>,
+    state_dirs: Vec<PathBuf>,
+}
+
+impl Inodes {
+    /// The description of the workspace's file that was opened at `path`, which must be canonical.
+    pub(crate) fn find(&self, path: &Path, about: &Metadata) -> Option<&'static str> {
+        let is_state = self.state_dirs.iter().any(|dir| path.starts_with(dir));
+        self.known.get(&identity(about)).copied().or(is_state.then_some(STATE))
+    }
+
+    /// A file or state directory of the workspace below a canonical path, with its description.
+    pub(crate) fn first_below(&self, path: &Path) -> Option<(&Path, &'static str)> {
+        let found = self.paths.iter().find(|(own, _)| own.starts_with(path));
+        found.map(|(own, what)| (own.as_path(), *what))
+    }
+}
+
+/// Whether a state directory contains a file that is `wanted`. Directories with copies of mail are
+/// not searched, because they have many files that mailbatch never reads again.
+fn holds(dir: &Path, wanted: &mut impl FnMut((u64, u64)) -> bool) -> bool {
     let Ok(entries) = fs::read_dir(dir) else { return false };
     entries.flatten().any(|entry| match entry.metadata() {
         Ok(about) if about.is_dir() => {
             !["outbox", "preview"].iter().any(|name| entry.file_name() == *name)
                 && holds(&entry.path(), wanted)
         }
-        Ok(about) => identity(&about) == wanted,
+        Ok(about) => wanted(identity(&about)),
         Err(_) => false,
     })
 }

@@ -240,6 +240,13 @@ pub struct ListArgs {
     pub screening: ScreeningArgs,
 }
 
+impl ListArgs {
+    /// The lists and suppression files.
+    pub(crate) fn reads(&self) -> Vec<PathBuf> {
+        self.lists.iter().chain(&self.screening.suppress).cloned().collect()
+    }
+}
+
 /// Options for reading the rows of a list.
 #[derive(Args, Clone, Debug)]
 pub struct ReadingArgs {

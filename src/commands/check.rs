@@ -12,7 +12,7 @@ use crate::run::providers::{self, Waived};
 
 use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{PlannedRow, Standing};
-use crate::message::{Message, MessageSource};
+use crate::message::Message;
 use crate::model::address::{Address, Note};
 use crate::model::error::{Error, Result};
 use crate::model::exit::Exit;
@@ -29,7 +29,7 @@ use crate::suppression::{Places, Suppressions};
 /// because of earlier runs.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
-    let (mut message, source) = context.message(&args.message)?;
+    let (mut message, source) = context.message(&args.message, &args.list.reads())?;
     check_provider(&context, args, &mut message)?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
     // A guessed encoding is accepted here, so that all other findings are reported. The guess is
@@ -37,7 +37,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let rejected_to = match &args.rejected {
-        Some(path) => Some(place_of_rejected(&context, args, path, &source).await?),
+        Some(path) => Some(place_of_rejected(&context, args, path, &message).await?),
         None => None,
     };
     let ledger = context.readable_ledger()?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     };
     let ledger = ledger.as_deref();
     let mut own = own_files(&context, ledger).await;
-    add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &source);
+    add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &message);
     let suppressions =
         context.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
     let screening = Screening {
@@ -177,11 +177,11 @@ async fn place_of_rejected(
     context: &Context,
     args: &CheckArgs,
     path: &Path,
-    source: &MessageSource,
+    message: &Message,
 ) -> Result<Target> {
     let ledger = context.existing_ledger().ok().flatten();
     let mut own = own_files(context, ledger.as_deref()).await;
-    add_inputs(&mut own, context, &args.list.lists, &args.list.screening.suppress, source);
+    add_inputs(&mut own, context, &args.list.lists, &args.list.screening.suppress, message);
     let target = target(context, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {
         Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown()))

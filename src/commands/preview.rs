@@ -43,7 +43,8 @@ struct Shown {
 
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let context = Context::new(globals, args.target.env.as_deref())?;
-    let (message, source) = context.message(&args.message)?;
+    let (message, source) = context
+        .message(&args.message, &[std::slice::from_ref(&args.list), &args.suppress].concat())?;
     // The message can be shown without a ledger, so a ledger that cannot be read is not an error.
     let ledger = context.readable_ledger().unwrap_or_else(|error| {
         context.warn(&format!("warning: {}; the preview ignores earlier runs", first_line(&error)));
@@ -76,7 +77,7 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     }
     if let Some(dir) = &args.out {
         let mut own = own_files(&context, ledger).await;
-        add_inputs(&mut own, &context, std::slice::from_ref(&args.list), &args.suppress, &source);
+        add_inputs(&mut own, &context, std::slice::from_ref(&args.list), &args.suppress, &message);
         refuse_link(&context, dir)?;
         let place = |one: &Shown| {
             let file = dir.join(format!("row-{}.eml", one.row));

@@ -167,7 +167,7 @@ async fn test(context: &Context, name: &str) -> Result<Exit> {
         Err(error) => tracing::warn!("the provider state of earlier runs cannot be read: {error}"),
     }
     // `mailbatch check` reports errors in the message. Here the message only gives the sender.
-    let message = context.message(&MessageArgs::default()).ok();
+    let message = context.message(&MessageArgs::default(), &[]).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
     let mut findings = match provider.account_api() {
         Some(account) => account.examine(sender.as_deref()).await,

@@ -23,7 +23,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     for path in &args.sending.report {
         format_of(&context.settings.workspace.path_from_arguments(path))?;
     }
-    let (mut message, source) = context.message(&args.message)?;
+    let (mut message, source) = context.message(&args.message, &args.list.reads())?;
     let mut lists = lists(&context, &args.list.lists, &args.list.reading, args.list.email.clone());
     if context.has_person() && !args.sending.yes {
         lists.options.accept_guess = agreed_to_guesses(&context, &lists)?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let choice = campaign::choice(
         &context,
         args.target.campaign.as_deref(),
-        source.file.clone(),
+        source.path(),
         &args.list.lists,
     )?;
     if let Some(redirect) = &args.redirect_all_to {
@@ -60,7 +60,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let known = ledger.as_deref();
     if !args.sending.report.is_empty() {
         let mut own = own_files(&context, known).await;
-        add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &source);
+        add_inputs(&mut own, &context, &args.list.lists, &args.list.screening.suppress, &message);
         check_reports(&context, &args.sending.report, &own, !args.dry_run)?;
     }
     let campaign = choice.find(known, &context.settings.workspace, &apart).await?;

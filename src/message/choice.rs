@@ -183,12 +183,42 @@ impl Chooser<'_> {
     }
 }
 
-/// Returns the name of the last folder in the fixed part of a path template.
-pub(super) fn folder_of(template: &str) -> Option<String> {
-    let fixed = &template[..template.find(['{', '}']).unwrap_or(template.len())];
-    let (folder, _) = fixed.rsplit_once('/')?;
-    Some(Path::new(folder).file_name()?.to_string_lossy().into_owned())
+/// The name of a message whose body is in the configuration.
+pub(super) const INLINE: &str = "inline";
+
+/// Returns the name of a message: the name of its file without the suffix. For a path template,
+/// this is the last part of the path that has text apart from values, such as `emails` for
+/// `emails/{{ locale }}.html`.
+pub(crate) fn name_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let found = match tags::all(&text) {
+        Ok(found) if !found.is_empty() => found,
+        _ => {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            return stem.unwrap_or_else(|| INLINE.to_owned());
+        }
+    };
+    let first = found.first().map_or(0, |tag| tag.range.start);
+    let mut fixed = text.clone().into_owned();
+    for tag in found.into_iter().rev() {
+        // A part with conditions has no single text.
+        let mark = if tag.kind == tags::Kind::Print { VALUE } else { CONDITION };
+        fixed.replace_range(tag.range, mark);
+    }
+    let stem = fixed.rsplit_once('.').map_or(fixed.as_str(), |(stem, _)| stem);
+    // The parts from the folder above the first value on.
+    let above = text[..first].matches('/').count().saturating_sub(1);
+    let parts = stem.split('/').skip(above).filter(|part| !part.contains(CONDITION));
+    let parts = parts.map(|part| {
+        let part = part.split(VALUE).map(|text| text.trim_matches(|c: char| !c.is_alphanumeric()));
+        part.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("-")
+    });
+    parts.filter(|part| !part.is_empty()).last().unwrap_or_else(|| INLINE.to_owned())
 }
+
+/// Characters that stand for a value and for a condition. Paths do not contain them.
+const VALUE: &str = "\u{1}";
+const CONDITION: &str = "\u{2}";
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +271,23 @@ mod tests {
         ] {
             let why = names(template, &files).expect_err(template);
             assert!(why.contains(says), "{template}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_name_of_its_file_or_of_what_is_fixed_in_it() {
+        for (path, expected) in [
+            ("/ws/welcome.md", "welcome"),
+            ("/ws/emails/{{ locale }}.html", "emails"),
+            ("/ws/emails/welcome-{{ locale }}.html", "welcome"),
+            ("/ws/emails/{{ locale }}/renewal.html", "renewal"),
+            ("/ws/emails/{{ a }}_x_{{ b | default('y/z') }}.html", "x"),
+            ("emails/{% if vip %}gold{% else %}plain{% endif %}.html", "emails"),
+            ("{{ a }}/{{ b }}.html", "inline"),
+            ("{{ locale }}.html", "inline"),
+            ("a.b/{{ locale }}.v2.html", "v2"),
+        ] {
+            assert_eq!(name_of(Path::new(path)), expected, "{path}");
         }
     }
 }

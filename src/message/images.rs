@@ -9,6 +9,7 @@ use crate::model::shown::Shown;
 
 use super::attachment::{self, Attachment};
 use super::keys::AttachmentKey;
+use super::reserved::without_tags;
 use super::template::Source;
 
 /// Returns the identifiers of all `cid:` URLs in a body, each once and in order. They are searched
@@ -18,7 +19,9 @@ pub(super) fn references(body: &str) -> Vec<&str> {
     let lower = body.to_ascii_lowercase();
     let mut found = Vec::new();
     for (at, scheme) in lower.match_indices("cid:") {
-        if !before_value(&body[..at]).ends_with(['=', '(']) {
+        let before = before_value(&body[..at]);
+        let is_next = || before.ends_with(',') && is_in_srcset(before);
+        if !before.ends_with(['=', '(']) && !is_next() {
             continue;
         }
         let id = &body[at + scheme.len()..];
@@ -32,11 +35,27 @@ pub(super) fn references(body: &str) -> Vec<&str> {
                 _ => &id[..plain],
             }
         };
+        // A comma ends an image of a `srcset`.
+        let id = id.trim_end_matches(',');
         if !found.contains(&id) {
             found.push(id);
         }
     }
     found
+}
+
+/// Whether a text ends inside the value of a `srcset` or `imagesrcset` attribute.
+fn is_in_srcset(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let Some(at) = lower.rfind("srcset") else {
+        return false;
+    };
+    let value = text[at + "srcset".len()..].trim_start().strip_prefix('=').map(str::trim_start);
+    let Some(value) = value else { return false };
+    match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => !without_tags(&value[1..]).contains(quote),
+        _ => false,
+    }
 }
 
 fn ends_value(c: char) -> bool {
@@ -82,7 +101,7 @@ pub(super) fn beside(directory: &Path, id: &str) -> Option<PathBuf> {
 /// Adds the files that the bodies show by `cid:` and that are not listed as attachments. They are
 /// searched in `directory`, the folder of the message file. Returns warnings.
 pub(super) fn add(
-    attachments: &mut Vec<Attachment>,
+    (attachments, files): (&mut Vec<Attachment>, &mut Vec<PathBuf>),
     bodies: &[&Source],
     known: &[&str],
     directory: Option<&Path>,
@@ -129,6 +148,7 @@ pub(super) fn add(
                 return Err(refused("refers to a file that is empty"));
             }
             attachments.push(file);
+            files.push(path);
         }
     }
     let ids =
@@ -156,6 +176,12 @@ mod tests {
                 &["a.png", "b.png"],
             ),
             ("<img src=cid:a{% if x %}-b{% endif %}.png>", &["a{%"]),
+            (
+                "<img src=a.png srcset=\"cid:a.png 1x, cid:b.png 2x,\n CID:c.png, cid:d.png 4x\">",
+                &["a.png", "b.png", "c.png", "d.png"],
+            ),
+            ("<source SRCSET = 'x.png{% if y == \"a\" %}, cid:e.png 2x{% endif %}'>", &["e.png"]),
+            ("<p srcset='x'>a, cid:none</p> srcset: x, cid:none", &[]),
             ("{% if x %}say cid:none{% endif %} \"cid:none\"", &[]),
             ("say cid:none, acid:none, href=\"https://x.example/cid:none\"", &[]),
         ] {
@@ -189,7 +215,7 @@ mod tests {
         };
         let add = |files: &[&str], known: &[&str], body: &str| {
             let mut files: Vec<_> = files.iter().map(|cid| file(cid)).collect();
-            add(&mut files, &[&source(body)], known, Some(directory.path()))
+            add((&mut files, &mut Vec::new()), &[&source(body)], known, Some(directory.path()))
                 .map_err(|why| why.to_string())
         };
         let shows = "<img src=cid:a>";

@@ -1,10 +1,10 @@
-//! Writes CSS rules into the `style` attributes of the HTML elements that they apply to. This is done
-//! once, when the message is loaded.
+//! Writes CSS rules into the `style` attributes of the HTML elements that they apply to. This is
+//! done once, when the message is loaded.
 //!
-//! The rule it keeps: only `style` attributes change. The styles are computed on a copy of the page,
-//! in which each element has a number and a word stands for each template tag. The copy contains the
-//! included files. The computed styles are then written into the original texts, so all other bytes
-//! stay the same.
+//! The rule it keeps: only `style` attributes change. The styles are computed on a copy of the
+//! page, in which each element has a number and a word stands for each template tag. The copy
+//! contains the included files. The computed styles are then written into the original texts, so
+//! all other bytes stay the same.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

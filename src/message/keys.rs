@@ -9,6 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::model::outcome::Kind;
 
+use super::tags::is_template;
+
 /// The keys of a message. Every key is optional here.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -155,8 +157,7 @@ pub struct AttachmentKey {
 impl AttachmentKey {
     /// Whether the path or the name is a template, so that each row can have a different file.
     pub(crate) fn is_template(&self) -> bool {
-        let has_tags = |text: &str| ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag));
-        self.path.to_str().is_some_and(has_tags) || self.name.as_deref().is_some_and(has_tags)
+        self.path.to_str().is_some_and(is_template) || self.name.as_deref().is_some_and(is_template)
     }
 }
 

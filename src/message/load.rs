@@ -1,6 +1,6 @@
 //! Reads the keys and files of a message. Every error names the key and where to set it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::address::Address;
 use crate::model::error::{Error, Result};
@@ -26,6 +26,8 @@ pub(super) struct Loaded {
     pub(super) frozen: Frozen,
     /// Warnings about settings that are valid but probably not intended.
     pub(super) odd: Vec<String>,
+    /// The files read so far, except those that `folder` read.
+    pub(super) files: Vec<PathBuf>,
     /// The folder that included files are read from.
     pub(super) folder: Option<Folder>,
 }
@@ -36,8 +38,9 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     let file = source.file.as_deref().map(file::read).transpose()?;
     let places = Places::new(source, file.as_ref());
     let front = file.as_ref().map(|file| file.keys.clone()).unwrap_or_default();
-    let Attachments { shared: mut attachments, row_files, directory: attach_dir } =
+    let Attachments { shared: mut attachments, row_files, directory: attach_dir, mut files } =
         attachments(source, &front, &places)?;
+    files.extend(source.file.clone());
     let keys = source.flags.clone().over(front).over(source.inline.clone());
 
     let from = places.mailbox(
@@ -115,7 +118,7 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     let row_ids: Vec<&str> = row_files.iter().filter_map(|file| file.cid.as_deref()).collect();
     let has_cid = !row_ids.is_empty() || attachments.iter().any(|file| file.cid.is_some());
     if body.has_html() {
-        odd.extend(images::add(&mut attachments, &bodies, &row_ids, directory)?);
+        odd.extend(images::add((&mut attachments, &mut files), &bodies, &row_ids, directory)?);
     } else if has_cid {
         return Err(Error::usage(format!(
             "{}: an attachment has a cid, but the message has no HTML to show it in",
@@ -129,7 +132,9 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
     }
     let frozen = Frozen {
         v: VERSION,
-        name: name(source),
+        name: source
+            .path()
+            .map_or_else(|| choice::INLINE.to_owned(), |path| choice::name_of(&path)),
         kind,
         from: from.to_string(),
         reply_to,
@@ -153,23 +158,16 @@ pub(super) fn load(source: &MessageSource) -> Result<Loaded> {
         attachments,
         includes,
     };
-    Ok(Loaded { frozen, odd, folder })
+    Ok(Loaded { frozen, odd, files, folder })
 }
 
-fn name(source: &MessageSource) -> String {
-    let folder =
-        || choice::folder_of(source.flags.body.as_deref().or(source.inline.body.as_deref())?);
-    let stem = source.file.as_deref().and_then(Path::file_stem);
-    let name = stem.map(|stem| stem.to_string_lossy().into_owned()).or_else(folder);
-    name.unwrap_or_else(|| "inline".to_owned())
-}
-
-/// The attachments of all rows (`shared`), the attachments that differ for each row, and the
-/// directory of the latter.
+/// The attachments of all rows (`shared`) with their files, the attachments that differ for each
+/// row, and the directory of the latter.
 struct Attachments {
     shared: Vec<Attachment>,
     row_files: Vec<RowFile>,
     directory: Option<String>,
+    files: Vec<PathBuf>,
 }
 
 fn attachments(
@@ -188,8 +186,10 @@ fn attachments(
     let of_rows = keys.iter().zip(1..).filter(|(key, _)| key.is_template());
     let row_files = of_rows.map(|(key, number)| row_file(key, number, places));
     let row_files = row_files.collect::<Result<Vec<_>>>()?;
-    let shared = keys.iter().filter(|key| !key.is_template());
-    let shared = shared.map(|key| Attachment::load(key, directory)).collect::<Result<Vec<_>>>()?;
+    let shared: Vec<_> = keys.iter().filter(|key| !key.is_template()).collect();
+    let files = shared.iter().map(|key| directory.join(&key.path)).collect();
+    let shared = shared.into_iter().map(|key| Attachment::load(key, directory));
+    let shared = shared.collect::<Result<Vec<_>>>()?;
     let attach_dir = match (&front.attach_dir, &source.inline.attach_dir) {
         (Some(path), _) => Some(beside.join(path)),
         (None, path) => path.clone(),
@@ -205,7 +205,7 @@ fn attachments(
             .hint("add attach_dir = \"invoices\"; the paths are then relative to that directory"));
         }
     };
-    Ok(Attachments { shared, row_files, directory })
+    Ok(Attachments { shared, row_files, directory, files })
 }
 
 /// Returns the path of `attach_dir` with all links resolved.

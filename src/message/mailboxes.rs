@@ -32,11 +32,6 @@ impl ReplyTo {
     }
 }
 
-/// Whether a text contains template tags.
-pub(super) fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag))
-}
-
 /// Parses a list without template tags. The error is a sentence fragment that does not repeat the
 /// text.
 pub(super) fn parse(text: &str) -> Result<Vec<Mailbox>, String> {

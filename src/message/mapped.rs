@@ -66,8 +66,8 @@ impl Mapped {
         self.places.push(Place { at, length: text.len(), file: file.map(str::to_owned), line });
     }
 
-    /// Returns `file:line` of an offset, or only the file if the line is not known. `own` is the name
-    /// of the message file.
+    /// Returns `file:line` of an offset, or only the file if the line is not known. `own` is the
+    /// name of the message file.
     pub(super) fn shown_place(&self, offset: usize, own: &str) -> String {
         match find(&self.places, &self.text, offset) {
             Some((file, line)) => format!("{}:{line}", file.unwrap_or(own)),

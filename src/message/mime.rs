@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use super::ident::boundary;
+use super::own_file::OwnFile;
 use super::printer::Printed;
-use super::row_files::{Attached, OwnFile};
+use super::row_files::Attached;
 
 /// An upper limit for the bytes of a multipart's header block and boundary lines.
 const FRAME: usize = 512;

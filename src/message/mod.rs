@@ -4,6 +4,7 @@
 //! the run, and only the frozen form is used for rendering. The rules: equal input gives equal
 //! bytes, a value from a row never adds headers or HTML, and errors show no values.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use crate::model::address::Address;
@@ -40,9 +41,11 @@ mod markdown;
 mod marks;
 mod mime;
 mod mjml;
+mod own_file;
 mod pages;
 mod piece;
 mod placeholders;
+mod places;
 mod plain;
 mod preheader;
 mod prepared;
@@ -58,6 +61,7 @@ mod tags;
 mod template;
 mod variants;
 
+pub(crate) use choice::name_of;
 #[cfg(test)]
 pub(crate) use ident::message_id;
 pub use ident::{Ident, is_token, token_of};
@@ -68,8 +72,10 @@ pub use rendered::Rendered;
 pub(crate) use rendered::{Filled, preview_text};
 pub(crate) use row_files::Trouble;
 pub use source::MessageSource;
+pub(crate) use tags::is_template;
 pub(crate) use template::RenderError;
 
+use confined::Folder;
 use frozen::{Frozen, VERSION};
 use includes::Gathered;
 use mailbox::Mailbox;
@@ -111,6 +117,8 @@ pub struct Message {
     /// The parts of the structured content that all recipients share, built when first needed.
     shared: OnceLock<content::Shared>,
     odd: Vec<String>,
+    /// The files that the message was read from.
+    files: Vec<PathBuf>,
     /// Signs links to mailbatch's own unsubscribe page.
     links: Option<Links>,
     /// Whether rows whose unsubscribe link is not https are refused.
@@ -124,18 +132,19 @@ impl Message {
     /// Reads and compiles a message. A missing or invalid key has exit code 2, an unusable file or
     /// template exit code 4.
     pub fn load(source: &MessageSource) -> Result<Self> {
-        let load::Loaded { frozen, odd, folder } = load::load(source)?;
-        let message = Self::compile(frozen, odd)?;
+        let load::Loaded { frozen, odd, mut files, folder } = load::load(source)?;
+        let mut message = Self::compile(frozen, odd)?;
         let known = message.frozen.includes.len();
         let mut included = Gathered::new(folder.as_ref(), message.frozen.includes.clone());
         for (name, source) in message.templates.own() {
             included.add(name, source)?;
         }
         let includes = included.files();
-        if includes.len() == known {
-            return Ok(message);
+        if includes.len() > known {
+            message = Self::compile(Frozen { includes, ..message.frozen }, message.odd)?;
         }
-        Self::compile(Frozen { includes, ..message.frozen }, message.odd)
+        files.extend(folder.into_iter().flat_map(Folder::into_files));
+        Ok(Self { files, ..message })
     }
 
     /// Returns the form that is stored in the ledger, including attachments.
@@ -211,6 +220,7 @@ impl Message {
             headers,
             frozen,
             odd,
+            files: Vec::new(),
             links: None,
             needs_one_click: false,
         })
@@ -249,6 +259,12 @@ impl Message {
     /// or `inline`.
     pub fn name(&self) -> &str {
         &self.frozen.name
+    }
+
+    /// The files that the message was read from: its file, included files, bodies, attachments and
+    /// images. Empty for a message that `thaw` returned.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Returns warnings about settings that are valid but may cause trouble.
@@ -290,7 +306,7 @@ fn reply_to(templates: &mut Templates, frozen: &Frozen) -> Result<Arc<[Mailbox]>
     Ok(match &frozen.reply_to {
         None => Arc::default(),
         Some(ReplyTo::One(text)) => [Mailbox::parse(text).map_err(damaged)?].into(),
-        Some(ReplyTo::List(source)) if mailboxes::is_template(&source.text) => {
+        Some(ReplyTo::List(source)) if tags::is_template(&source.text) => {
             templates.add(REPLY_TO, source)?;
             Arc::default()
         }

@@ -10,7 +10,7 @@ use super::mailbox::Mailbox;
 use super::mailboxes::{self, ReplyTo};
 use super::source::MessageSource;
 use super::template::Source;
-use super::{link, listed};
+use super::{link, listed, tags};
 
 /// The places where keys are set, for errors.
 pub(super) struct Places<'a> {
@@ -67,7 +67,7 @@ impl<'a> Places<'a> {
     pub(super) fn reply_to(&self, text: Option<&str>) -> Result<Option<ReplyTo>> {
         let Some(text) = text else { return Ok(None) };
         let list = || ReplyTo::List(self.source("reply_to", text));
-        if mailboxes::is_template(text) {
+        if tags::is_template(text) {
             return Ok(Some(list()));
         }
         let parsed = mailboxes::parse(text).map_err(|why| {
@@ -90,7 +90,7 @@ impl<'a> Places<'a> {
             )
         };
         let (address, query) = listed::split_mailto(text).map_err(|why| refused(why.to_owned()))?;
-        if !mailboxes::is_template(address) {
+        if !tags::is_template(address) {
             listed::mailto(address, query, link::SAMPLE).map_err(refused)?;
         }
         Ok(Some(self.source("unsubscribe_mailto", text)))
@@ -102,7 +102,7 @@ impl<'a> Places<'a> {
                 .hint("write it as list_id = \"Spring news <news.acme.example>\"")
         };
         match text {
-            Some(text) if mailboxes::is_template(text) => {
+            Some(text) if tags::is_template(text) => {
                 Err(refused("is the same for every recipient and cannot be a template".to_owned()))
             }
             Some(text) => listed::list_id(text).map(Some).map_err(refused),
@@ -112,7 +112,7 @@ impl<'a> Places<'a> {
 
     pub(super) fn feedback_id(&self, text: Option<&str>) -> Result<Option<Source>> {
         let Some(text) = text else { return Ok(None) };
-        if !mailboxes::is_template(text) {
+        if !tags::is_template(text) {
             listed::check_feedback_id(text.trim()).map_err(|why| {
                 Error::usage(format!("{}: {why}", self.at("feedback_id")))
                     .hint("write it as feedback_id = \"CAMPAIGN:CUSTOMER:TYPE:SENDER\"; the first three may be empty")

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use data_encoding::HEXLOWER;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use super::attachment::{self, Attachment};
+use super::attachment;
 use super::beneath::{self, Refused};
+use super::own_file::OwnFile;
 use super::row::Row;
 use super::template::{RenderError, Source, Templates};
 use super::{Frozen, Message};
@@ -21,6 +21,8 @@ use crate::input::context::ColumnIndex;
 use crate::model::error::Result;
 use crate::model::planned_file::{self, PlannedFile};
 use crate::model::recipient::Fields;
+use crate::model::shown::Shown;
+use crate::output::{Inodes, OwnFiles};
 
 /// The most bytes that all files may add to a message after encoding.
 const MOST: u64 = 60_000_000;
@@ -55,6 +57,12 @@ impl RowFile {
     fn name_template(&self) -> String {
         format!("name of attachment {}", self.number)
     }
+
+    /// Builds the file of one row from its bytes, or from cached base64. The error is a sentence
+    /// fragment.
+    fn own(&self, name: String, bytes: &[u8], data: Option<Arc<str>>) -> Result<OwnFile, String> {
+        OwnFile::new((name, self.content_type.as_deref()), self.cid.clone(), bytes, data)
+    }
 }
 
 /// Why a row's files cannot be attached.
@@ -84,35 +92,6 @@ impl From<RenderError> for Trouble {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attached(pub(super) Vec<OwnFile>);
 
-/// A file of one row.
-#[derive(Clone, Debug)]
-pub(super) struct OwnFile {
-    pub(super) name: String,
-    pub(super) content_type: String,
-    pub(super) cid: Option<String>,
-    /// The file's content in base64, on one line.
-    pub(super) data: Arc<str>,
-    /// The headers of the MIME part with the empty line after them. `None` if the headers depend on
-    /// the file's content, or if the content is not sent as base64.
-    pub(super) head: Option<Vec<u8>>,
-}
-
-impl OwnFile {
-    /// Returns the file as an attachment of the whole message.
-    pub(super) fn attachment(&self) -> Attachment {
-        Attachment { data: self.data.as_ref().to_owned(), ..self.without_bytes() }
-    }
-
-    fn without_bytes(&self) -> Attachment {
-        Attachment {
-            name: self.name.clone(),
-            content_type: self.content_type.clone(),
-            data: String::new(),
-            cid: self.cid.clone(),
-        }
-    }
-}
-
 /// Attaches files to rows and caches their content.
 #[derive(Debug, Default)]
 pub(super) struct RowFiles {
@@ -120,6 +99,8 @@ pub(super) struct RowFiles {
     files: Vec<RowFile>,
     /// The bytes that the attachments of all rows add to a message.
     shared: u64,
+    /// The files that are never attached.
+    private: Inodes,
     known: Mutex<HashMap<(usize, String), PlannedFile>>,
     kept: Mutex<Kept>,
 }
@@ -203,6 +184,10 @@ impl RowFiles {
     fn read(&self, path: &str, room: u64) -> Result<(Vec<u8>, PlannedFile), Refused> {
         let most = room / LINE.1 * LINE.0;
         let file = beneath::open(&self.directory, path, ATTACH_DIR)?;
+        let about = file.metadata().map_err(|why| Refused::of(&why.to_string()))?;
+        if let Some(what) = self.private.find(&self.directory.join(path), &about) {
+            return Err(Refused::of(&format!("it is {what}, and mailbatch never attaches that")));
+        }
         let bytes = beneath::read(file, most)?;
         let hash = digest::digest(&digest::SHA256, &bytes);
         let (size, sha256) = (bytes.len() as u64, HEXLOWER.encode(hash.as_ref()));
@@ -226,7 +211,7 @@ impl RowFiles {
                         self.read(&key.1, room).map_err(|why| refused(&why.what))?;
                     // Some content types do not accept every content, so the part is built once to
                     // check it.
-                    own_file(file, name, &bytes, None).map_err(|why| refused(&why))?;
+                    file.own(name, &bytes, None).map_err(|why| refused(&why))?;
                     let mut known = locked(&self.known);
                     if known.len() >= KNOWN {
                         known.clear();
@@ -267,7 +252,7 @@ impl RowFiles {
             }
             let kept = wanted.and_then(|wanted| locked(&self.kept).get(&wanted.sha256));
             let own = match kept {
-                Some(data) => own_file(file, name, &[], Some(data)),
+                Some(data) => file.own(name, &[], Some(data)),
                 None => {
                     let (bytes, found) = self.read(&path, room).map_err(|why| {
                         let was = if planned.is_some() {
@@ -283,7 +268,7 @@ impl RowFiles {
                         return Err(Trouble::Row(refuse(templates, &template, what)));
                     }
                     room = room.saturating_sub(in_a_message(found.size));
-                    let own = own_file(file, name, &bytes, None);
+                    let own = file.own(name, &bytes, None);
                     if let Ok(own) = &own {
                         locked(&self.kept).add(found.sha256, &own.data);
                     }
@@ -327,49 +312,25 @@ fn refuse(templates: &Templates, template: &str, why: &str) -> RenderError {
     RenderError::of(template, templates.line(template), why)
 }
 
-/// Builds a file for messages from its bytes, or from cached base64. The error is a sentence
-/// fragment.
-fn own_file(
-    file: &RowFile,
-    name: String,
-    bytes: &[u8],
-    data: Option<Arc<str>>,
-) -> Result<OwnFile, String> {
-    let guessed = file.content_type.as_deref().unwrap_or_else(|| attachment::guess(&name));
-    // Text and messages must be examined to choose their charset or encoding.
-    let lower = guessed.to_ascii_lowercase();
-    let looks_inside = lower.starts_with("text/") || lower.starts_with("message/");
-    let mut content_type = guessed.to_owned();
-    if looks_inside {
-        let decoded;
-        let bytes = match &data {
-            Some(data) => {
-                decoded = BASE64_STANDARD
-                    .decode(data.as_bytes())
-                    .map_err(|_| "its content is not base64")?;
-                decoded.as_slice()
-            }
-            None => bytes,
-        };
-        content_type = attachment::type_of(&name, file.content_type.as_deref(), bytes);
-    }
-    let data = data.unwrap_or_else(|| BASE64_STANDARD.encode(bytes).into());
-    let mut own = OwnFile { name, content_type, cid: file.cid.clone(), data, head: None };
-    if looks_inside {
-        own.attachment().part()?;
-    } else {
-        let mut head = own.without_bytes().part()?.formatted();
-        // The part ends with the empty line after its headers and a line end for its empty content.
-        head.truncate(head.len().saturating_sub("\r\n".len()));
-        own.head = Some(head);
-    }
-    Ok(own)
-}
-
 impl Message {
     /// Whether the message has attachments that differ for each row.
     pub(crate) fn has_row_files(&self) -> bool {
         !self.row_files.files.is_empty()
+    }
+
+    /// Never attaches these files to a row: they contain secrets, or addresses of other recipients.
+    pub(crate) fn never_attach(&mut self, files: &OwnFiles) {
+        let Some(directory) = self.attach_dir() else {
+            return;
+        };
+        let private = files.inodes();
+        if let Some((path, what)) = private.first_below(directory) {
+            self.odd.push(format!(
+                "attach_dir contains {}, {what}: rows can name every other file in that directory, too; use a directory that contains only attachments",
+                path.shown()
+            ));
+        }
+        self.row_files.private = private;
     }
 
     /// The directory of the rows' files. `None` if no row has files.

@@ -33,6 +33,11 @@ pub(super) fn opens(text: &str) -> bool {
     matches!(text.as_bytes(), [b'{', b'{' | b'%' | b'#', ..])
 }
 
+/// Whether a text contains template tags.
+pub(crate) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|tag| text.contains(tag))
+}
+
 /// Returns the tag at an offset. `None` if no tag begins there.
 pub(super) fn at(text: &str, start: usize) -> Result<Option<Tag>, Unclosed> {
     let rest = &text[start..];

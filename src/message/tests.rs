@@ -15,12 +15,11 @@ use crate::model::exit::Exit;
 use crate::model::recipient::{Columns, Fields};
 
 mod files;
+mod frozen;
 mod headers;
 mod variants;
 
 const DATE: &str = "2026-11-21T03:45:00Z";
-const V1: &str = include_str!("fixtures/frozen-v1.json");
-
 fn keys(toml: &str) -> MessageKeys {
     toml::from_str(toml).expect("valid keys")
 }
@@ -356,27 +355,6 @@ fn lint_is_short_and_useful() {
         "{found:?}"
     );
     assert_eq!(simple("text = 'x'").lint(), Vec::<String>::new());
-}
-
-#[test]
-fn a_message_frozen_by_version_1_stays_readable() {
-    let frozen: serde_json::Value = serde_json::from_str(V1).expect("JSON");
-    let message = Message::thaw(&frozen).expect("thaws");
-    assert_eq!(message.freeze(), frozen);
-    let mail = render(&message, "Zoë").expect("renders");
-    let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
-    assert_eq!((parsed.subject(), parsed.attachment_count()), (Some("Hi Zoë"), 1));
-}
-
-#[test]
-fn a_newer_or_damaged_frozen_message_is_refused() {
-    let newer = Message::thaw(&serde_json::json!({"v": VERSION + 1, "surprise": true}))
-        .expect_err("refused")
-        .to_string();
-    assert!(newer.contains(&format!("version {}", VERSION + 1)), "{newer}");
-    for damaged in [serde_json::json!({"v": 1}), serde_json::json!(null)] {
-        assert_eq!(Message::thaw(&damaged).expect_err("refused").exit(), Exit::INTERNAL);
-    }
 }
 
 #[test]

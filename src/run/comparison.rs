@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::cli::{ListArgs, MessageArgs, SendArgs, TargetArgs};
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
-use crate::message::Message;
+use crate::message::{Message, is_template};
 use crate::model::address::key_of;
 use crate::model::error::Result;
 use crate::plan;
@@ -128,7 +128,11 @@ impl Comparison<'_> {
             }
         };
         let file = typed.message.clone().or_else(configured);
-        if let Some(file) = file.as_deref().filter(|file| !file.exists()) {
+        // The folder of a path template, by which rows choose files, has no tags in its path.
+        let has_tags = |path: &&Path| path.to_str().is_some_and(is_template);
+        let is_gone =
+            |file: &&Path| !file.ancestors().find(|path| !has_tags(path)).is_some_and(Path::exists);
+        if let Some(file) = file.as_deref().filter(is_gone) {
             changed.notes.push(format!(
                 "{} no longer exists: the message is sent as planned",
                 settings.workspace.shown(file)
@@ -136,7 +140,7 @@ impl Comparison<'_> {
             return Ok(());
         }
         let planned = Message::thaw(&self.run.head.message)?;
-        match self.context.message(&typed) {
+        match self.context.message(&typed, &[]) {
             Ok((now, _)) => changed
                 .what
                 .extend(planned.differences(&now).into_iter().map(|what| ("the message", what))),

@@ -1,7 +1,7 @@
 //! The data that most commands need: the settings, access to the ledger, and output to the
 //! operator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::Globals;
@@ -10,7 +10,7 @@ use crate::input::context::ColumnIndex;
 use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{self, Ledger, LedgerSuppression, Run};
-use crate::message::{Links, Message, MessageKeys, MessageSource};
+use crate::message::{Links, Message, MessageKeys, MessageSource, is_template};
 use crate::model::error::{Error, Result, Subject};
 use crate::model::exit::Exit;
 use crate::model::outcome::Kind;
@@ -18,6 +18,7 @@ use crate::model::recipient::Columns;
 use crate::model::shown::Shown;
 use crate::run::console::{self, eprintln_quietly};
 use crate::run::emptied;
+use crate::run::private_files::private_files;
 use crate::suppression::{Places, Suppressions};
 
 /// The workspace's settings and the global flags.
@@ -152,10 +153,12 @@ impl Context {
         })
     }
 
-    /// Loads the configured message; values from the command line take precedence.
+    /// Loads the configured message; values from the command line take precedence. No row may
+    /// attach the files that the command reads, which are its lists and suppression files.
     pub(crate) fn message(
         &self,
         args: &crate::cli::MessageArgs,
+        reads: &[PathBuf],
     ) -> Result<(Message, MessageSource)> {
         let workspace = &self.settings.workspace;
         let mut keys = self.settings.message.clone();
@@ -198,7 +201,10 @@ impl Context {
         let message = Message::load(&source).and_then(|message| {
             message.with_links(self.settings.listen.public_url.as_deref(), links)
         });
-        let message = message.map_err(|e| e.about(Subject::Template))?;
+        let mut message = message.map_err(|e| e.about(Subject::Template))?;
+        if message.has_row_files() {
+            message.never_attach(&private_files(&self.settings, reads));
+        }
         Ok((message, source))
     }
 
@@ -402,9 +408,4 @@ pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
         .iter()
         .map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone()))))
         .collect()
-}
-
-/// Whether a path is a template, so that each row chooses its file.
-fn is_template(path: &str) -> bool {
-    path.contains("{{") || path.contains("{%")
 }

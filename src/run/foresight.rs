@@ -51,7 +51,7 @@ pub(crate) async fn look(
         return Ok(None);
     }
     let env = context.settings.env.as_deref();
-    let choice = campaign::choice(context, target.campaign.as_deref(), source.file.clone(), lists)?;
+    let choice = campaign::choice(context, target.campaign.as_deref(), source.path(), lists)?;
     let plain = Apart { env, redirect: None, provider_sandbox: false };
     let campaign = choice.find(Some(ledger), &context.settings.workspace, &plain).await?;
     let fingerprint = message.fingerprint();

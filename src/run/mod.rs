@@ -27,6 +27,7 @@ pub(crate) mod own_files;
 pub(crate) mod pausing;
 pub(crate) mod places;
 pub(crate) mod plan;
+pub(crate) mod private_files;
 pub(crate) mod provider_trouble;
 pub(crate) mod providers;
 pub(crate) mod reconcile;

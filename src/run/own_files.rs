@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Workspace;
-use crate::files;
 use crate::ledger::Ledger;
-use crate::message::MessageSource;
+use crate::message::Message;
 use crate::model::error::Result;
 use crate::model::shown::Shown;
 use crate::output::{OwnFiles, Target};
 use crate::run::context::Context;
+use crate::run::private_files::{configuration, strings};
 use crate::run::settings::RunSettings;
 
 const LIST: &str = "a list of this workspace";
@@ -31,9 +31,8 @@ pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
 
 /// Returns every string of the configuration as a path, because any of them may name a file.
 fn named(workspace: &Workspace) -> Vec<PathBuf> {
-    let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();
-    strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
+    strings(configuration(workspace), &mut named);
     named.iter().map(|file| workspace.path_from_config(file)).collect()
 }
 
@@ -66,7 +65,11 @@ pub(crate) async fn own_files(context: &Context, ledger: Option<&dyn Ledger>) ->
         let Ok(frozen) = RunSettings::of(run) else { continue };
         frozen.suppress.iter().for_each(|file| own.add(file, SUPPRESSIONS));
         frozen.lists.iter().for_each(|file| own.add(file, LIST));
-        frozen.message_file.iter().for_each(|file| own.add(file, MESSAGE));
+        frozen
+            .message_file
+            .iter()
+            .chain(&frozen.message_files)
+            .for_each(|file| own.add(file, MESSAGE));
     }
     own
 }
@@ -77,7 +80,7 @@ pub(crate) fn add_inputs(
     context: &Context,
     lists: &[PathBuf],
     suppress: &[PathBuf],
-    source: &MessageSource,
+    message: &Message,
 ) {
     let workspace = &context.settings.workspace;
     lists
@@ -85,7 +88,7 @@ pub(crate) fn add_inputs(
         .filter(|list| list.as_os_str() != "-")
         .for_each(|list| own.add(&workspace.path_from_arguments(list), LIST));
     suppress.iter().for_each(|file| own.add(&workspace.path_from_arguments(file), SUPPRESSIONS));
-    source.files().iter().for_each(|file| own.add(file, MESSAGE));
+    message.files().iter().for_each(|file| own.add(file, MESSAGE));
 }
 
 /// Returns the output file that a flag names.
@@ -95,14 +98,4 @@ pub(crate) fn target(context: &Context, flag: &str, path: &Path, own: &OwnFiles)
         &format!("{flag} {}", path.shown()),
         own,
     )
-}
-
-/// Adds every string in a configuration to `found`.
-fn strings(value: toml::Value, found: &mut Vec<String>) {
-    match value {
-        toml::Value::String(text) => found.push(text),
-        toml::Value::Array(values) => values.into_iter().for_each(|value| strings(value, found)),
-        toml::Value::Table(table) => table.into_iter().for_each(|(_, value)| strings(value, found)),
-        _ => {}
-    }
 }

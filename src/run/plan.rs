@@ -54,6 +54,7 @@ impl SendRequest<'_> {
             message: self.message.name().to_owned(),
             lists: self.lists.paths(),
             message_file: self.message_file.clone(),
+            message_files: self.other_files(),
             route: RunRoute::of(&self.chosen),
             inputs: Some(Inputs::of(
                 &self.context.settings,

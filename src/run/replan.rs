@@ -30,7 +30,7 @@ pub(crate) async fn replan(
     args.sending.allow_example |= frozen.allow_example;
     args.sending.allow_no_unsubscribe |= frozen.allow_no_unsubscribe;
     args.target.campaign = Some(run.head.name().to_owned());
-    let (mut message, source) = context.message(&args.message)?;
+    let (mut message, source) = context.message(&args.message, &args.list.reads())?;
     let chosen = context.settings.chosen(args.target.provider.as_deref())?;
     let waived = Waived::of(&args.sending, args.provider_sandbox);
     providers::check(context, &chosen, &mut message, waived)?;

@@ -41,6 +41,13 @@ pub(crate) struct SendRequest<'a> {
 }
 
 impl SendRequest<'_> {
+    /// The absolute paths of the files that the message was read from, besides its own file.
+    pub(crate) fn other_files(&self) -> Vec<PathBuf> {
+        let files =
+            self.message.files().iter().filter(|file| Some(*file) != self.message_file.as_ref());
+        files.map(|file| self.context.settings.workspace.path_from_arguments(file)).collect()
+    }
+
     /// Handles a path that is a link and leads to other files since the campaign's last run. If
     /// rows and message are the same, the campaign continues. Otherwise the send is another
     /// campaign, but it is refused while the earlier campaign has an unfinished run.

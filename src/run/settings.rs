@@ -53,6 +53,9 @@ pub(crate) struct RunSettings {
     /// The absolute path of the run's message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message_file: Option<PathBuf>,
+    /// The other files that the run's message was read from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) message_files: Vec<PathBuf>,
     /// The run's providers, if a route chooses between several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<RunRoute>,
@@ -75,6 +78,7 @@ impl Default for RunSettings {
             message: String::new(),
             lists: Vec::new(),
             message_file: None,
+            message_files: Vec::new(),
             route: None,
             inputs: None,
         }

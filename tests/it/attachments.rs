@@ -220,6 +220,63 @@ fn a_row_that_was_put_off_keeps_its_outcome_and_says_that_its_file_has_changed()
 }
 
 #[test]
+fn no_row_attaches_a_file_of_the_workspace() {
+    let server = Recorder::start();
+    let work = through(&server.url());
+    let config = work.read("mailbatch.toml").replace("\"invoices\"", "\".\"");
+    work.config(&format!(
+        "{config}\n[suppression]\nfiles = [\"stop.txt\"]\n\n[listen]\nunsubscribe_key = {{ file = \"keys/link.key\" }}\n"
+    ))
+    .file("stop.txt", "eve@example.com\n")
+    .file("more.txt", "eve@example.com\n")
+    .file("keys/link.key", "0123456789abcdef0123456789abcdef")
+    .file("invoices/a.pdf", "%PDF");
+    std::fs::set_permissions(
+        work.join("keys/link.key"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    list(&work, &["invoices/a.pdf"]);
+    let send = ["send", "list.ndjson", "--suppress", "more.txt"];
+    work.run(&["check", "list.ndjson"]).ends(0).says("attach_dir contains ");
+    work.run(&send).ends(0).says("attach_dir contains ");
+    assert_eq!(server.count(), 1);
+    std::fs::hard_link(work.join("mailbatch.toml"), work.join("invoices/link.pdf")).unwrap();
+    let ledger = std::fs::read_dir(work.join(".mailbatch")).unwrap();
+    let ledger = ledger
+        .map(|entry| entry.unwrap())
+        .find(|entry| entry.file_type().unwrap().is_file())
+        .expect("a file in the state directory");
+    let ledger = format!(".mailbatch/{}", ledger.file_name().to_str().unwrap());
+    let bad = [
+        ("mailbatch.toml", "it is the configuration, and mailbatch never attaches that"),
+        ("invoices/link.pdf", "it is the configuration"),
+        (&ledger, "state directory"),
+        ("stop.txt", "it is a suppression file"),
+        ("more.txt", "it is a list or suppression file of this command"),
+        ("list.ndjson", "it is a list or suppression file of this command"),
+        ("keys/link.key", "it is a file that the configuration names"),
+    ];
+    for (file, says) in bad {
+        list(&work, &["invoices/a.pdf", file]);
+        work.run(&["check", "list.ndjson", "--suppress", "more.txt"]).ends(4).says(says);
+        work.run(&[&send[..], &["--campaign", "again", "--again"]].concat()).ends(4).says(says);
+        work.run(&["preview", "list.ndjson", "--row", "2", "--suppress", "more.txt"])
+            .ends(4)
+            .says(says);
+    }
+    assert_eq!(server.count(), 1);
+    // A directory of its own holds nothing of the workspace.
+    work.config(
+        &work.read("mailbatch.toml").replace("attach_dir = \".\"", "attach_dir = \"invoices\""),
+    );
+    std::fs::remove_file(work.join("invoices/link.pdf")).unwrap();
+    list(&work, &["a.pdf"]);
+    let ran = work.run(&["check", "list.ndjson", "--campaign", "again"]).ends(0);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("attach_dir contains"), "{}", ran.err);
+}
+
+#[test]
 fn the_number_of_requests_is_said_where_a_request_shares_its_attachments() {
     let work = through("smtp://127.0.0.1:9");
     let config = work.read("mailbatch.toml");

@@ -283,3 +283,61 @@ fn a_run_is_resumed_from_the_ledger_when_its_files_are_gone() {
     assert_eq!(work.mailed().len(), 3);
     assert!(mail(&work, "zoe@example.com").1.contains("Hallo Zoë &lt;&amp;&gt;"));
 }
+
+#[test]
+fn bodies_that_rows_choose_are_a_campaign_with_the_name_of_their_folder() {
+    let work = sandbox("file = \"emails/{{ locale }}.html\"\nsubject = \"x\"");
+    for name in ["emails/de", "emails/en", "other/de", "other/en"] {
+        work.file(format!("{name}.html"), "<p>Hi</p>");
+    }
+    work.run(&["send", "list.csv", "--limit", "1"]).ends(0);
+    work.run(&["runs"]).ends(0).says("emails/list");
+    // Another folder is another message, and the same people are not mailed again by accident.
+    work.run(&["send", "list.csv", "--dry-run", "--message", "other/{{ locale }}.html", "--again"])
+        .ends(0);
+    work.run(&["send", "list.csv", "--message", "other/{{ locale }}.html", "--again"]).ends(0);
+    work.run(&["runs"]).ends(0).says("other/list");
+}
+
+#[test]
+fn no_output_replaces_a_file_that_the_message_includes() {
+    let work = sandbox("file = \"welcome.html\"\nsubject = \"x\"");
+    work.file("welcome.html", "{% include 'parts/footer.html' %}<img src=\"cid:logo.png\">")
+        .file("parts/footer.html", "<p>{% include 'parts/legal.html' %}")
+        .file("parts/legal.html", "legal")
+        .file("logo.png", b"PNG");
+    for file in ["parts/footer.html", "parts/legal.html", "welcome.html"] {
+        work.run(&["send", "list.csv", "--report", file]).ends(2).says("this is the message");
+    }
+    work.run(&["send", "list.csv"]).ends(0);
+    work.run(&["report", &work.newest_run(), "-o", "parts/legal.html"])
+        .ends(2)
+        .says("this is the message");
+}
+
+#[test]
+fn css_is_inlined_into_included_rows_of_a_table() {
+    let work = sandbox("file = \"welcome.html\"\ninline_css = true\nsubject = \"x\"");
+    work.file(
+        "welcome.html",
+        "<style>.t td { color: red }</style><table class=\"t\">{% include 'row.html' %}</table>",
+    )
+    .file("row.html", "<tr><td>{{ name }}</td></tr>\n");
+    work.run(&["send", "list.csv"]).ends(0);
+    let (_, html) = mail(&work, "ann@example.com");
+    assert!(html.contains("<tr><td style=\"color: red"), "{html}");
+}
+
+#[test]
+fn hints_for_invalid_headers_name_the_key() {
+    for (keys, says) in [
+        ("reply_to = \"{{ name }}\"", "`reply_to` must render to mailboxes"),
+        ("feedback_id = \"{{ name }}\"", "`feedback_id` must render to CAMPAIGN"),
+        ("unsubscribe_url = \"{{ name }}\"", "`unsubscribe_url` must render to an https"),
+    ] {
+        let work = sandbox(&format!("text = \"x\"\nsubject = \"x\"\n{keys}"));
+        work.run(&["check", "list.csv"]).ends(4).says(says);
+        work.run(&["send", "list.csv"]).ends(4).says(says);
+        work.run(&["preview", "list.csv", "--row", "1"]).ends(4).says(says);
+    }
+}

@@ -148,7 +148,7 @@ impl<'a> Earlier<'a> {
             return Ok(None);
         }
         let lists = std::slice::from_ref(&args.list);
-        let choice = campaign::choice(context, campaign, source.file.clone(), lists)?;
+        let choice = campaign::choice(context, campaign, source.path(), lists)?;
         let env = context.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
         let Campaign { id, ids, .. } =

@@ -1,5 +1,5 @@
-//! The copy of a page on which the styles are computed: its elements are numbered, and the files that
-//! it includes, extends or imports are part of it.
+//! The copy of a page on which the styles are computed: its elements are numbered, and the files
+//! that it includes, extends or imports are part of it.
 
 use std::collections::HashMap;
 use std::ops::Range;

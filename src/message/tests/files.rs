@@ -92,6 +92,49 @@ fn a_reference_to_no_file_is_refused() {
     assert!(odd.expect("valid").lint().iter().any(|line| line.contains("cid = \"x\"")));
 }
 
+#[test]
+fn images_of_bodies_that_rows_choose_go_with_each_of_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("emails")).expect("made");
+    for (name, data) in [
+        ("emails/Ann.html", "<img src='cid:ann.png'>{% include 'footer.html' %}"),
+        ("emails/Bob.html", "<p>Hi</p><img srcset='cid:ann.png 1x, cid:logo.png 2x'>"),
+        ("emails/footer.html", "<img src='cid:logo.png'>"),
+        ("emails/ann.png", "ANN"),
+        ("emails/logo.png", "LOGO"),
+    ] {
+        std::fs::write(at(name), data).expect("written");
+    }
+    let keys = "from = 'a@acme.example'\nkind = 'transactional'\nsubject = 'x'\nbody = 'emails/{{ name }}.html'";
+    let source = MessageSource {
+        inline: self::keys(keys),
+        body_folder: Some(directory.path().to_owned()),
+        ..MessageSource::default()
+    };
+    let message = Message::load(&source).expect("valid");
+    assert_eq!(message.name(), "emails");
+    let thawed = Message::thaw(&message.freeze()).expect("thaws");
+    for name in ["Ann", "Bob"] {
+        let mail = render(&message, name).expect("renders");
+        check_octets(&mail.bytes);
+        let mut images = structure(&mail).split_off(4);
+        images.sort();
+        assert_eq!(images, ["image/png ann.png", "image/png logo.png"], "{name}");
+        assert_eq!(structure(&mail)[2..4], ["multipart/related", "text/html"]);
+        assert_eq!(render(&thawed, name).expect("renders").bytes, mail.bytes);
+    }
+    assert!(render(&message, "footer").is_ok() && render(&message, "Eve").is_err());
+    let mut files: Vec<_> = message
+        .files()
+        .iter()
+        .map(|file| file.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    files.dedup();
+    assert_eq!(files, ["Ann.html", "Bob.html", "ann.png", "footer.html", "logo.png"]);
+}
+
 /// Loads a message that attaches a different file for each row. The directory contains these files.
 fn of_rows(keys: &str, files: &[(&str, &[u8])]) -> (tempfile::TempDir, Result<Message>) {
     let (directory, path) = file(

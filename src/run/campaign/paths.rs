@@ -11,6 +11,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use ring::digest;
 
 use super::SIGN;
+use crate::message::{is_template, name_of};
 
 /// The canonical path of the workspace's directory.
 pub(super) struct Root {
@@ -76,13 +77,25 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
 /// Resolves all links in the path. The path of a file that does not exist stays as it is; opening
 /// the file is refused later.
 fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| lexical(path))
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    let path = lexical(path);
+    // A path template does not exist, but its folder does.
+    let has_tags = |path: &Path| path.to_str().is_some_and(is_template);
+    let folder = path.ancestors().find(|folder| !has_tags(folder)).filter(|_| has_tags(&path));
+    let rest = folder.and_then(|folder| Some((folder, path.strip_prefix(folder).ok()?)));
+    match rest.and_then(|(folder, rest)| Some(fs::canonicalize(folder).ok()?.join(rest))) {
+        Some(path) => path,
+        None => path,
+    }
 }
 
 /// The message and the lists of a campaign without a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
-    /// `None` if the message is in the configuration.
+    /// The message file, or the path template of bodies that rows choose. `None` for a message in
+    /// the configuration.
     pub(super) message: Option<PathBuf>,
     pub(super) config: PathBuf,
     /// The paths of the lists as typed, made absolute.
@@ -122,7 +135,7 @@ impl Files {
         as_typed.dedup();
         let spelled = fingerprint(&root.key(&lexical(message)), as_typed.iter().map(Vec::as_slice));
         let name = if self.message.is_some() {
-            shown(real_message.file_stem())
+            shown(Some(name_of(&real_message).as_ref()))
         } else {
             "inline".to_owned()
         };
@@ -234,6 +247,24 @@ mod tests {
             bed.of(&["list.csv", "other.csv"]),
             bed.of(&["other.csv", "./list.csv", "list.csv"])
         );
+    }
+
+    #[test]
+    fn bodies_that_rows_choose_have_the_identity_of_their_path_template() {
+        let bed = bed();
+        let top = fs::canonicalize(bed.dir.path()).expect("it is there");
+        fs::create_dir(top.join("ws/emails")).expect("writable");
+        symlink("emails", top.join("ws/linked")).expect("writable");
+        let of = |message: &str| {
+            let message = Some(top.join("ws").join(message));
+            Files { message, ..bed.files(&["list.csv"]) }.identity(&bed.root)
+        };
+        let plain = of("emails/{{ locale }}.html");
+        assert_eq!(super::super::shown(&plain.id), "emails/list");
+        assert_eq!(of("./sub/../linked/{{ locale }}.html").canonical, plain.canonical);
+        for other in ["emails/{{ language }}.html", "sub/{{ locale }}.html", "welcome.md"] {
+            assert_ne!(of(other).canonical, plain.canonical, "{other}");
+        }
     }
 
     #[test]
