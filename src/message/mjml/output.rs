@@ -57,6 +57,8 @@ pub(super) enum Role {
     Value,
     /// The whole content of an element.
     Content,
+    /// The whole content of `<mj-raw>`.
+    Raw,
     /// The content of `<mj-title>`. MJML also writes it into an attribute.
     Title,
 }
@@ -143,32 +145,29 @@ impl Protected {
         let mut html = Mapped::default();
         let (mut met, mut between) = (vec![0_usize; self.stretches.len()], Vec::new());
         self.above.iter().for_each(|stretch| self.put(&mut html, stretch));
-        let mut rest = rendered;
+        let (mut rest, mut comment) = (rendered, None);
         while let Some((before, behind)) = rest.split_once(self.prefix.as_str()) {
             html.push(before);
+            comment = open_comment(comment, before);
             let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
             let number: Option<usize> = behind[..digits].parse().ok();
             let found = number.and_then(|number| Some((number, self.stretches.get(number)?)));
             rest = behind[digits..].strip_prefix('x').unwrap_or(&behind[digits..]);
-            if let Some((number, stretch)) = found {
-                met[number] += 1;
-                let source = &self.sources[stretch.source];
-                let text = &source.text[stretch.range.clone()];
-                if stretch.role == Role::Between
-                    && text.starts_with("<!--")
-                    && is_in_comment(&html.text)
-                {
-                    // MJML writes this token into a comment of its own. A nested comment would end
-                    // that comment too early, so it is dropped.
-                    if tags::all(text).is_ok_and(|tags| tags.is_empty()) {
-                        continue;
-                    }
-                    return Err(self.lost(stretch));
+            let Some((number, stretch)) = found else { continue };
+            match (stretch.role, comment) {
+                // Between the sections of `<mj-wrapper>`, MJML writes a comment that only Outlook
+                // reads. It is closed and opened again, so that every reader gets the stretch.
+                (Role::Between | Role::Raw, Some(opening)) => {
+                    html.push("<![endif]-->");
+                    self.put(&mut html, stretch);
+                    html.push(opening);
                 }
-                if stretch.role == Role::Between {
-                    between.push(number);
-                }
-                self.put(&mut html, stretch);
+                _ => self.put(&mut html, stretch),
+            }
+            let is_hidden = matches!(stretch.role, Role::Content | Role::Title) && comment.is_some();
+            met[number] += usize::from(!is_hidden);
+            if stretch.role == Role::Between {
+                between.push(number);
             }
         }
         html.push(rest);
@@ -204,7 +203,7 @@ impl Protected {
                 "{place}: MJML does not output the value of this attribute, so it cannot contain a template tag"
             ))
             .hint("use a fixed value, because MJML calculates the layout before any row is known"),
-            Role::Content | Role::Title => Error::refused(format!("{place}: MJML does not output this content"))
+            Role::Content | Role::Raw | Role::Title => Error::refused(format!("{place}: MJML does not output this content"))
                 .hint("remove the element, or move it to a place where MJML outputs it"),
             Role::Between => Error::refused(format!(
                 "{place}: MJML would drop, repeat or move this template tag"
@@ -214,11 +213,18 @@ impl Protected {
     }
 }
 
-/// Whether a text ends inside a comment.
-fn is_in_comment(html: &str) -> bool {
-    let bytes = html.as_bytes();
-    let last = |what: &[u8]| memchr::memmem::rfind(bytes, what);
-    last(b"<!--") > last(b"-->")
+/// Returns the opening of the comment in which MJML's own text ends, such as `<!--[if mso | IE]>`.
+/// `open` is the comment that is open before the text.
+fn open_comment<'r>(open: Option<&'r str>, text: &'r str) -> Option<&'r str> {
+    let last = |what: &[u8]| memchr::memmem::rfind(text.as_bytes(), what);
+    match (last(b"<!--"), last(b"-->")) {
+        (None, None) => open,
+        (Some(opened), closed) if closed.is_none_or(|closed| closed < opened) => {
+            let end = text[opened..].find('>').map_or(text.len(), |end| opened + end + 1);
+            Some(&text[opened..end])
+        }
+        _ => None,
+    }
 }
 
 /// Replaces quotation marks outside template tags with `&quot;`.

@@ -314,6 +314,36 @@ fn what_mjml_prints_into_a_comment_or_an_attribute_does_not_end_it() {
     assert!(!rest.contains("-->"));
 }
 
+#[test]
+fn no_comment_of_mjml_hides_what_is_between_the_sections_of_a_wrapper() {
+    let section = "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>";
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("i.html"), "<i>included</i>").expect("written");
+    for (between, shown) in [
+        ("<mj-raw><p>raw</p></mj-raw>", "<p>raw</p>"),
+        ("<mj-raw><!-- a --><p>raw</p></mj-raw>", "<!-- a --><p>raw</p>"),
+        ("{{ macro() }}", "{{ macro() }}"),
+        ("{% include \"a.html\" %}", "{% include \"a.html\" %}"),
+        ("<mj-include path=\"i.html\" type=\"html\" />", "<i>included</i>"),
+        ("<!-- {{ note }} -->", "<!-- {{ note }} -->"),
+    ] {
+        for inner in [
+            format!("{between}{section}{section}"),
+            format!("{section}{between}{section}"),
+            format!("{section}{section}{between}"),
+            between.to_owned(),
+        ] {
+            let mjml = format!("<mjml><mj-body><mj-wrapper>{inner}</mj-wrapper></mj-body></mjml>");
+            let page = rendered_in(dir.path(), &mjml).expect("rendered").html.text;
+            let (before, behind) = page.split_once(shown).expect("it is there");
+            assert!(before.ends_with("<![endif]-->"), "{page}");
+            assert!(behind.starts_with("<!--[if mso | IE]>"), "{page}");
+            let opened = page.matches("<!--[if").count() - page.matches("<!--[if !mso").count();
+            assert_eq!(opened, page.matches("<![endif]-->").count() - page.matches("<!--<![endif]").count());
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_mjml_makes_it_panic(parts in proptest::collection::vec(proptest::sample::select(vec![

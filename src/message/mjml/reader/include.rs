@@ -97,7 +97,8 @@ impl Reader<'_> {
         let is_blank = text.trim().is_empty();
         if !is_blank && (!is_inline || !self.inline(&text, 0, text.len())) {
             self.write(&format!("<{element}>"), 0);
-            self.token(Role::Content, 0, text.len());
+            let role = if element == "mj-raw" { Role::Raw } else { Role::Content };
+            self.token(role, 0, text.len());
             self.write(&format!("</{element}>"), text.len());
         }
         self.is_moving = was_moving;

@@ -183,7 +183,11 @@ impl Reader<'_> {
             .map_err(|why| self.wrong(Wrong::UnclosedTemplate(tag.end + why.0)))?;
         self.write_start(text, at, tag);
         if !text[tag.end..end].trim().is_empty() {
-            let role = if tag.name == "mj-title" { Role::Title } else { Role::Content };
+            let role = match tag.name.as_str() {
+                "mj-title" => Role::Title,
+                "mj-raw" => Role::Raw,
+                _ => Role::Content,
+            };
             self.token(role, tag.end, end);
         }
         self.copy(text, end, behind);
