@@ -171,7 +171,10 @@ impl Copy<'_> {
         let mut page = Mapped::default();
         page.push(if element.style.is_some() { "style=\"" } else { " style=\"" });
         let mut met = Vec::new();
-        let (mut rest, mut whole) = (style, Vec::new());
+        let own =
+            element.style.as_ref().map_or("", |(_, own)| &self.text(element.file)[own.clone()]);
+        let style = without_importance(style, own);
+        let (mut rest, mut whole) = (style.as_str(), Vec::new());
         let push = |page: &mut Mapped, template: &copy::Template| {
             let from = template.file.map(|file| &files[file]).or(apart);
             from.into_iter().for_each(|from| from.push(page, template.range.clone()));
@@ -214,6 +217,37 @@ impl Copy<'_> {
     }
 }
 
+/// Removes `!important` from inlined declarations. In a `style` attribute it would override the
+/// rules of `@media` that are important for exactly this reason. Declarations that are important in
+/// the author's `own` style keep it.
+fn without_importance(style: &str, own: &str) -> String {
+    let kept: Vec<String> = important(own).map(|(_, property)| property).collect();
+    let (mut out, mut done) = (String::with_capacity(style.len()), 0);
+    for (at, property) in important(style) {
+        if !kept.contains(&property) {
+            out.push_str(style[done..at].trim_end());
+            done = at + IMPORTANT.len();
+        }
+    }
+    out.push_str(&style[done..]);
+    out
+}
+
+const IMPORTANT: &str = "!important";
+
+/// Returns the offset of each `!important` in a style, and the property that it belongs to.
+fn important(style: &str) -> impl Iterator<Item = (usize, String)> {
+    let lower = style.to_ascii_lowercase();
+    let ends = |at: usize| lower[at + IMPORTANT.len()..].trim_start();
+    let found: Vec<usize> = lower.match_indices(IMPORTANT).map(|(at, _)| at).collect();
+    let found = found.into_iter().filter(|at| ends(*at).is_empty() || ends(*at).starts_with(';'));
+    let property = |at: usize| {
+        let start = lower[..at].rfind(';').map_or(0, |before| before + 1);
+        lower[start..at].split(':').next().unwrap_or_default().trim().to_owned()
+    };
+    found.map(|at| (at, property(at))).collect::<Vec<_>>().into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::mapped;
@@ -249,6 +283,25 @@ mod tests {
             inlined(&html.replace("<style>", "<style media='print'>")),
             html.replace("<style>", "<style media='print'>")
         );
+    }
+
+    #[test]
+    fn no_inlined_declaration_overrides_an_important_rule_of_a_small_screen() {
+        let css = "<style>.a { width: 50% !important; color: red !IMPORTANT } @media (max-width: 600px) { .a { width: 100% !important } }</style>";
+        for (tag, expected) in [
+            ("<p class=\"a\">", "<p class=\"a\" style=\"width: 50%;color: red;\">"),
+            (
+                "<p class=\"a\" style=\"width:9px; top:0\">",
+                "<p class=\"a\" style=\"color: red;width: 50%;top: 0\">",
+            ),
+            (
+                "<p class=\"a\" style=\"top:0 !important;left:{{ x }}!important\">",
+                "<p class=\"a\" style=\"width: 50%;color: red;top: 0 !important;left: {{ x }}!important\">",
+            ),
+        ] {
+            let page = inlined(&format!("{css}{tag}x"));
+            assert_eq!(page, format!("{css}{expected}x"));
+        }
     }
 
     #[test]

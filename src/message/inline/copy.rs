@@ -104,7 +104,7 @@ impl<'f> Copy<'f> {
         }
     }
 
-    fn text(&self, file: usize) -> &'f str {
+    pub(super) fn text(&self, file: usize) -> &'f str {
         &self.files[file].html.text
     }
 

@@ -164,7 +164,8 @@ impl Protected {
                 }
                 _ => self.put(&mut html, stretch),
             }
-            let is_hidden = matches!(stretch.role, Role::Content | Role::Title) && comment.is_some();
+            let is_hidden =
+                matches!(stretch.role, Role::Content | Role::Title) && comment.is_some();
             met[number] += usize::from(!is_hidden);
             if stretch.role == Role::Between {
                 between.push(number);

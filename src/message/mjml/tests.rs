@@ -339,7 +339,10 @@ fn no_comment_of_mjml_hides_what_is_between_the_sections_of_a_wrapper() {
             assert!(before.ends_with("<![endif]-->"), "{page}");
             assert!(behind.starts_with("<!--[if mso | IE]>"), "{page}");
             let opened = page.matches("<!--[if").count() - page.matches("<!--[if !mso").count();
-            assert_eq!(opened, page.matches("<![endif]-->").count() - page.matches("<!--<![endif]").count());
+            assert_eq!(
+                opened,
+                page.matches("<![endif]-->").count() - page.matches("<!--<![endif]").count()
+            );
         }
     }
 }
