@@ -3,6 +3,7 @@
 //! The rule it keeps: tags begin and end where the template engine finds them. Quotes and brackets
 //! inside tags are respected.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// The kinds of template tags.
@@ -107,6 +108,29 @@ fn end_of_raw(text: &str, from: usize) -> Option<usize> {
     })
 }
 
+/// Returns a word that no text contains. Words stand for template tags in copies of a text.
+pub(super) fn unused_word<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    const WORD: &str = "mbq";
+    const LETTERS: usize = 5;
+    let mut behind = HashSet::new();
+    for text in texts {
+        let text = text.as_bytes();
+        let found = memchr::memmem::find_iter(text, WORD);
+        behind.extend(found.map(|at| text[at + WORD.len()..].get(..LETTERS).unwrap_or_default()));
+    }
+    if behind.is_empty() {
+        return WORD.to_owned();
+    }
+    // There are more words than places for them in the texts of a message.
+    let letters = |number: u32| -> String {
+        let digit = |place: u32| number / 26_u32.pow(place) % 26;
+        (0..LETTERS as u32).map(|place| char::from(b'a' + digit(place) as u8)).collect()
+    };
+    let unused = (0..26_u32.pow(LETTERS as u32)).map(letters);
+    let unused = unused.into_iter().find(|letters| !behind.contains(letters.as_bytes()));
+    format!("{WORD}{}", unused.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +155,16 @@ mod tests {
         assert_eq!(found("a { b } {a{b}} }} %}"), []);
         for text in ["{{ a", "{% if '%} x", "{# a", "{% raw %}{{ a }}"] {
             assert_eq!(all(&format!("x{text}")), Err(Unclosed(1)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unused_word_is_in_no_text() {
+        assert_eq!(unused_word(["a", "mb"].into_iter()), "mbq");
+        let long = format!("mb{}", "q".repeat(1 << 20));
+        for text in ["mbq", "mbqaaaaa", "mbqaaaa", "mbqaaaaambqbaaaa mbq", &long] {
+            let word = unused_word(["x", text].into_iter());
+            assert!(!text.contains(&word) && word.len() == 8, "{word}");
         }
     }
 

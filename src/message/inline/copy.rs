@@ -85,11 +85,8 @@ pub(super) struct Copy<'f> {
 
 impl<'f> Copy<'f> {
     pub(super) fn new(files: &'f [File<'f>], css: Option<&Mapped>) -> Self {
-        let mut word = "mbq".to_owned();
-        let texts = || files.iter().map(|file| file.html).chain(css);
-        while texts().any(|html| html.text.contains(&word)) {
-            word.push('q');
-        }
+        let texts = files.iter().map(|file| file.html).chain(css);
+        let word = tags::unused_word(texts.map(|html| html.text.as_str()));
         Self {
             files,
             out: String::new(),

@@ -103,11 +103,11 @@ impl<'f> Reader<'f> {
             head.push(around.1, 0, 0);
             self.out.insert(at, &head);
         }
-        // The source contains text that looks like a token. A longer prefix makes the tokens
-        // unique.
-        if self.sources.iter().any(|source| source.text.contains(&self.prefix)) {
-            let longer = format!("{}q", self.prefix);
-            return Self::again(self, longer);
+        // The source contains text that looks like a token, so the tokens need another prefix.
+        let texts = || self.sources.iter().map(|source| source.text.as_str());
+        if texts().any(|text| text.contains(&self.prefix)) {
+            let prefix = tags::unused_word(texts());
+            return Self::again(self, prefix);
         }
         Ok(Protected::new(
             self.out,
