@@ -8,6 +8,7 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
 use super::attachment::{self, Attachment};
+use super::includes;
 use super::keys::AttachmentKey;
 use super::reserved::without_tags;
 use super::template::Source;
@@ -16,29 +17,36 @@ use super::template::Source;
 /// in attributes, in `url(…)` in CSS, and in Markdown images. A template tag in an identifier is
 /// part of it.
 pub(super) fn references(body: &str) -> Vec<&str> {
+    found(body).into_iter().map(|(_, id)| id).collect()
+}
+
+/// The most bytes before a `cid:` URL that are read to find out what it is part of.
+const BEFORE: usize = 4096;
+
+/// As `references`, with the offset of each URL.
+fn found(body: &str) -> Vec<(usize, &str)> {
     let lower = body.to_ascii_lowercase();
-    let mut found = Vec::new();
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     for (at, scheme) in lower.match_indices("cid:") {
-        let before = before_value(&body[..at]);
+        let from = (at.saturating_sub(BEFORE)..at).find(|from| body.is_char_boundary(*from));
+        let before = before_value(&body[from.unwrap_or(at)..at]);
         let is_next = || before.ends_with(',') && is_in_srcset(before);
         if !before.ends_with(['=', '(']) && !is_next() {
             continue;
         }
         let id = &body[at + scheme.len()..];
-        let tag = id.find("{{").zip(id.find("}}")).map_or(0, |(_, end)| end);
         let plain = id.find(ends_value).unwrap_or(id.len());
-        let id = if tag > 0 && id.find("{{").is_some_and(|open| open < plain) {
-            &id[..tag + 2]
-        } else {
-            match id[..plain].find("{%") {
+        let id = match id[..plain].find("{{").and_then(|_| id.find("}}")) {
+            Some(end) => &id[..end + 2],
+            None => match id[..plain].find("{%") {
                 Some(statement) if statement > 0 && is_behind(&id[statement..]) => &id[..statement],
                 _ => &id[..plain],
-            }
+            },
         };
         // A comma ends an image of a `srcset`.
         let id = id.trim_end_matches(',');
-        if !found.contains(&id) {
-            found.push(id);
+        if known.insert(id) {
+            found.push((at, id));
         }
     }
     found
@@ -98,6 +106,13 @@ pub(super) fn beside(directory: &Path, id: &str) -> Option<PathBuf> {
         .then(|| directory.join(id))
 }
 
+/// Whether a file is in a folder after all links are resolved.
+fn is_in(directory: &Path, file: &Path) -> bool {
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let real = file.canonicalize().ok().zip(directory.canonicalize().ok());
+    real.is_some_and(|(file, directory)| file.starts_with(directory))
+}
+
 /// Adds the files that the bodies show by `cid:` and that are not listed as attachments. They are
 /// searched in `directory`, the folder of the message file. Returns warnings.
 pub(super) fn add(
@@ -114,8 +129,8 @@ pub(super) fn add(
     }
     let mut referred = Vec::new();
     for source in bodies {
-        for id in references(&source.text) {
-            let place = source.file.as_deref().unwrap_or("message");
+        for (at, id) in found(&source.text) {
+            let place = includes::place("message", source, at);
             let refused = |what: &str| {
                 Error::refused(format!("{place}: cid:{id} {what}")).hint(
                     "put the image into the folder of the message file, or list it with its path: attachments = [{ path = \"img/logo.png\", cid = \"logo.png\" }]",
@@ -135,6 +150,9 @@ pub(super) fn add(
             let Some(path) = path.filter(|path| path.exists()) else {
                 return Err(refused("refers to no file"));
             };
+            if !directory.is_some_and(|directory| is_in(directory, &path)) {
+                return Err(refused("refers to a link that leads out of the message's folder"));
+            }
             let key = AttachmentKey {
                 path: path.clone(),
                 name: None,
@@ -146,6 +164,9 @@ pub(super) fn add(
             })?;
             if file.bytes() == 0 {
                 return Err(refused("refers to a file that is empty"));
+            }
+            if !file.content_type.starts_with("image/") {
+                return Err(refused("refers to a file that is not an image"));
             }
             attachments.push(file);
             files.push(path);
@@ -190,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn many_references_are_found_in_time_that_grows_with_them() {
+        let body = "<img src=\"cid:l.png\">\n".repeat(100_000);
+        assert_eq!(references(&body), ["l.png"]);
+        assert_eq!(references(&("%} =\"cid:".repeat(20_000) + "%}")), ["%}"]);
+    }
+
+    #[test]
     fn an_id_is_the_name_of_a_file_beside_the_message_or_none() {
         let beside = |id| beside(Path::new("/m"), id);
         assert_eq!(beside("logo.png"), Some("/m/logo.png".into()));
@@ -224,7 +252,15 @@ mod tests {
             let why = add(files, known, shows).expect_err("two");
             assert!(why.contains("two have cid"), "{why}");
         }
-        let why = add(&[], &[], "<img src=cid:hollow.png>").expect_err("hollow");
-        assert!(why.contains("is empty"), "{why}");
+        std::fs::write(at(".env"), "SECRET=1").expect("written");
+        std::os::unix::fs::symlink("/etc/passwd", at("l1nk.png")).expect("a link");
+        for (body, says) in [
+            ("<img src=cid:hollow.png>", "is empty"),
+            ("x\n<img src=cid:.env>", "message:1: cid:.env refers to a file that is not an image"),
+            ("<img src=cid:l1nk.png>", "leads out of the message's folder"),
+        ] {
+            let why = add(&[], &[], body).expect_err(body);
+            assert!(why.contains(says), "{why}");
+        }
     }
 }

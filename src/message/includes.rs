@@ -112,7 +112,8 @@ impl<'f> Gathered<'f> {
     }
 }
 
-fn place(what: &str, source: &Source, at: usize) -> String {
+/// Returns the place of an offset of a template, as errors name it.
+pub(super) fn place(what: &str, source: &Source, at: usize) -> String {
     let own = source.file.as_deref().unwrap_or(what);
     if !source.places.is_empty() {
         return match mapped::find(&source.places, &source.text, at) {
