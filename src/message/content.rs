@@ -1,6 +1,7 @@
 //! Returns a message as structured content, for providers that do not accept MIME.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::content::{Attachment, Content, Needs, Party};
 use crate::model::outcome::Kind;
@@ -15,7 +16,12 @@ pub(super) struct Shared {
     from: Arc<Party>,
     reply_to: Arc<[Party]>,
     attachments: Arc<[Attachment]>,
+    /// The attachments of rows whose HTML does not show all files, by which of them are sent.
+    some: Mutex<HashMap<Vec<bool>, Arc<[Attachment]>>>,
 }
+
+/// The most selections of attachments that are kept.
+const MOST_KEPT: usize = 64;
 
 impl Shared {
     fn of(message: &Message) -> Self {
@@ -37,7 +43,26 @@ impl Shared {
                     cid: a.cid.clone(),
                 })
                 .collect(),
+            some: Mutex::default(),
         }
+    }
+
+    /// Returns the attachments that are sent, which rows with the same attachments share.
+    fn attachments(&self, is_sent: impl Fn(&Attachment) -> bool) -> Arc<[Attachment]> {
+        let sent: Vec<bool> = self.attachments.iter().map(is_sent).collect();
+        if !sent.contains(&false) {
+            return Arc::clone(&self.attachments);
+        }
+        let mut some = self.some.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = some.get(&sent) {
+            return Arc::clone(kept);
+        }
+        let files = self.attachments.iter().zip(&sent).filter(|(_, is_sent)| **is_sent);
+        let files: Arc<[Attachment]> = files.map(|(file, _)| file.clone()).collect();
+        if some.len() < MOST_KEPT {
+            some.insert(sent, Arc::clone(&files));
+        }
+        files
     }
 }
 
@@ -68,6 +93,8 @@ impl Filled<'_> {
             true => Arc::clone(&shared.reply_to),
             false => parties(&self.reply_to),
         };
+        let common =
+            shared.attachments(|file| file.cid.as_deref().is_none_or(|cid| self.shows(cid)));
         Content {
             from: Arc::clone(&shared.from),
             reply_to,
@@ -77,7 +104,7 @@ impl Filled<'_> {
             html: self.body.html(),
             headers: headers.collect(),
             attachments: match self.files.0.as_slice() {
-                [] => Arc::clone(&shared.attachments),
+                [] => common,
                 own => {
                     let own = own.iter().map(|file| Attachment {
                         name: file.name.clone(),
@@ -85,7 +112,7 @@ impl Filled<'_> {
                         data: file.data.as_ref().to_owned(),
                         cid: file.cid.clone(),
                     });
-                    shared.attachments.iter().cloned().chain(own).collect()
+                    common.iter().cloned().chain(own).collect()
                 }
             },
         }

@@ -8,6 +8,7 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
 use super::attachment::{self, Attachment};
+use super::frozen::Frozen;
 use super::includes;
 use super::keys::AttachmentKey;
 use super::reserved::without_tags;
@@ -50,6 +51,22 @@ fn found(body: &str) -> Vec<(usize, &str)> {
         }
     }
     found
+}
+
+/// Returns the Content-IDs of a message's files that its templates show. Markdown may write the
+/// others in another way than its HTML, and what no template shows is sent to every row.
+pub(super) fn shown(frozen: &Frozen) -> HashSet<String> {
+    let is_plain =
+        |cid: &str| cid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._@".contains(&byte));
+    let cids = frozen.attachments.iter().filter_map(|file| file.cid.as_deref());
+    let cids: HashSet<&str> = cids.filter(|cid| is_plain(cid)).collect();
+    if cids.is_empty() {
+        return HashSet::new();
+    }
+    let bodies = frozen.body.templates().into_iter().map(|(_, source)| source);
+    let included = frozen.includes.iter().map(|include| &include.source);
+    let shown = bodies.chain(included).flat_map(|source| references(&source.text));
+    shown.filter(|cid| cids.contains(cid)).map(str::to_owned).collect()
 }
 
 /// Whether a text ends inside the value of a `srcset` or `imagesrcset` attribute.

@@ -66,12 +66,12 @@ impl<'a> FilePart<'a> {
 /// Returns the MIME parts of the inline files or of the attached files: first the files of all
 /// rows, then the row's own files.
 pub(super) fn parts<'a>(
-    shared: &'a [Vec<u8>],
+    shared: impl Iterator<Item = &'a Vec<u8>>,
     own: &'a Attached,
     is_inline: bool,
 ) -> Vec<FilePart<'a>> {
     let own = own.0.iter().filter(|file| file.cid.is_some() == is_inline);
-    let shared = shared.iter().map(|part| FilePart::Whole(part.into()));
+    let shared = shared.map(|part| FilePart::Whole(part.into()));
     shared.chain(own.map(FilePart::of)).collect()
 }
 

@@ -4,6 +4,7 @@
 //! the run, and only the frozen form is used for rendering. The rules: equal input gives equal
 //! bytes, a value from a row never adds headers or HTML, and errors show no values.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -110,7 +111,9 @@ pub struct Message {
     headers: Vec<(String, String)>,
     /// The encoded attachments. `inline` holds the files that the HTML shows.
     attachments: Vec<Vec<u8>>,
-    inline: Vec<Vec<u8>>,
+    inline: Vec<(String, Vec<u8>)>,
+    /// The Content-IDs of files that are sent to the rows whose HTML shows them, and not to others.
+    shown: HashSet<String>,
     row_files: RowFiles,
     /// The renderers of the body.
     printers: Printers,
@@ -200,11 +203,14 @@ impl Message {
         for include in &frozen.includes {
             templates.add_included(&include.name, &include.source)?;
         }
+        let shown = images::shown(&frozen);
         let (mut attachments, mut inline) = (Vec::new(), Vec::new());
         for file in &frozen.attachments {
             let part = file.part().map_err(|why| damaged(format!("attachment: {why}")))?;
-            let parts = if file.cid.is_some() { &mut inline } else { &mut attachments };
-            parts.push(part.formatted());
+            match &file.cid {
+                Some(cid) => inline.push((cid.clone(), part.formatted())),
+                None => attachments.push(part.formatted()),
+            }
         }
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
@@ -214,6 +220,7 @@ impl Message {
             printers: frozen.body.printers(frozen.preheader.is_some()),
             attachments,
             inline,
+            shown,
             row_files,
             shared: OnceLock::new(),
             templates,

@@ -94,6 +94,11 @@ impl Values {
         self.ends.push(self.text.len());
     }
 
+    /// Whether a value contains a text.
+    pub(super) fn contain(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
     /// Returns the value with this index, or an empty text if there is no such value.
     pub(super) fn get(&self, place: usize) -> &str {
         let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);

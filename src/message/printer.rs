@@ -231,6 +231,13 @@ impl Printed {
         self.html_part().is_some()
     }
 
+    /// Whether the HTML may show the file with this Content-ID.
+    pub(super) fn shows(&self, cid: &str) -> bool {
+        self.html_part().is_some_and(|(part, values)| {
+            part.shows(cid) || values.contain("cid:") || values.contain("CID:")
+        })
+    }
+
     /// Appends the MIME part of the text.
     pub(super) fn push_text(&self, out: &mut Vec<u8>) {
         if let Some((part, values)) = self.text_part() {

@@ -233,11 +233,19 @@ impl Filled<'_> {
     pub(crate) fn encode(&self, to: &Address, ident: &Ident<'_>, out: &mut Vec<u8>) {
         let (head, message) = (self.head(to, ident), self.message);
         out.clear();
+        let inline = message.inline.iter().filter(|(cid, _)| self.shows(cid));
+        let inline = inline.map(|(_, part)| part);
         let files = mime::Files {
-            inline: mime::parts(&message.inline, &self.files, true),
-            attached: mime::parts(&message.attachments, &self.files, false),
+            inline: mime::parts(inline, &self.files, true),
+            attached: mime::parts(message.attachments.iter(), &self.files, false),
         };
         mime::assemble(out, &head, &self.body, &files, &self.message_id);
+    }
+
+    /// Whether a file that HTML shows is sent to this row: not if only other bodies, or other
+    /// branches of a condition, show it.
+    pub(super) fn shows(&self, cid: &str) -> bool {
+        !self.message.shown.contains(cid) || self.body.shows(cid)
     }
 
     /// Returns the headers for unsubscribing, with each value on one line.

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::images;
 use super::piece::{Piece, Values, fill};
 use super::prepared::Prepared;
 use super::recorder::Fixed;
@@ -45,16 +46,31 @@ pub(super) struct Part {
     pieces: Vec<Piece>,
     /// Encoded when it is first needed.
     prepared: OnceLock<Prepared>,
+    /// The Content-IDs of the files that the fixed text shows, found when they are first needed.
+    shown: OnceLock<Vec<String>>,
 }
 
 impl Part {
     /// Creates a part of type `text/plain` or `text/html`.
     pub(super) fn new(subtype: &'static str, pieces: Vec<Piece>) -> Self {
-        Self { subtype, pieces, prepared: OnceLock::new() }
+        Self { subtype, pieces, prepared: OnceLock::new(), shown: OnceLock::new() }
     }
 
     fn prepared(&self) -> &Prepared {
         self.prepared.get_or_init(|| Prepared::new(&self.pieces))
+    }
+
+    /// Whether the fixed text shows the file with this Content-ID.
+    pub(super) fn shows(&self, cid: &str) -> bool {
+        let find = || {
+            let fixed = self.pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => text.as_str(),
+                Piece::Slot(..) => "v",
+            });
+            let html: String = fixed.collect();
+            images::references(&html).into_iter().map(str::to_owned).collect()
+        };
+        self.shown.get_or_init(find).iter().any(|shown| shown == cid)
     }
 
     /// Returns the text for a row.

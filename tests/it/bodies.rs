@@ -266,6 +266,40 @@ fn templates_include_files_below_the_folder_of_the_message() {
 }
 
 #[test]
+fn an_image_goes_to_the_rows_whose_html_shows_it() {
+    let images = |work: &Workspace| -> Vec<(String, usize)> {
+        let outbox = work.outbox();
+        let count = |raw: &Vec<u8>| String::from_utf8_lossy(raw).matches("Content-ID: <").count();
+        let mut all: Vec<_> = outbox
+            .values()
+            .map(|raw| (crate::support::ran::to(raw).to_owned(), count(raw)))
+            .collect();
+        all.sort();
+        all
+    };
+    let expected = [("ann", 1), ("bob", 1), ("zoe", 0)];
+    for (config, file, text) in [
+        ("file = \"emails/{{ locale }}.html\"", "emails/en.html", "<img src=\"cid:en.png\">"),
+        (
+            "file = \"emails/one.html\"",
+            "emails/one.html",
+            "{% if locale == 'en' %}<img src=\"cid:en.png\">{% endif %}",
+        ),
+        (
+            "file = \"emails/one.md\"",
+            "emails/one.md",
+            "x {% if locale == 'en' %}![y](cid:en.png){% endif %}",
+        ),
+    ] {
+        let work = sandbox(&format!("{config}\nsubject = \"x\""));
+        work.file("emails/de.html", "<p>none</p>").file(file, text).file("emails/en.png", "image");
+        work.run(&["send", "list.csv"]).ends(0);
+        let expected = expected.map(|(name, count)| (format!("{name}@example.com"), count));
+        assert_eq!(images(&work), expected, "{file}");
+    }
+}
+
+#[test]
 fn a_run_is_resumed_from_the_ledger_when_its_files_are_gone() {
     let work = sandbox("file = \"emails/{{ locale }}.mjml\"\nsubject = \"x\"");
     let page = |text: &str| {
