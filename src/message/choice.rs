@@ -9,7 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::model::shown::Shown;
 
 use super::body::{Body, Format};
-use super::confined::{Folder, MOST_FILES};
+use super::confined::{self, Folder, MOST_FILES};
 use super::file;
 use super::keys::MessageKeys;
 use super::pages::Page;
@@ -168,9 +168,10 @@ impl Chooser<'_> {
     fn read(&self, name: &str, format: Format) -> Result<file::MessageFile> {
         let shown = self.shown(name);
         let text = self.root.read(&format!("{}{name}", self.below)).map_err(|why| {
-            Error::refused(format!("{shown}: {why}")).hint(
+            Error::refused(format!("{shown}: {why}")).hint(confined::hint(
+                &why,
                 "mailbatch reads every file that `body` can name: fix this file, or move it to another folder",
-            )
+            ))
         })?;
         let file = file::parse(&shown, format, text.as_bytes())?;
         if file.keys != MessageKeys::default() || file.body_line > 1 {

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Component, Path, PathBuf};
 
-use super::beneath;
+use super::{beneath, file};
 use crate::files;
 
 /// The most files of one message, and the most bytes of all its files together.
@@ -46,12 +46,7 @@ impl Folder {
             let most = MOST_BYTES >> 20;
             return Err(format!("the files of the message are larger than {most} MiB in total"));
         }
-        let text = String::from_utf8(bytes).map_err(|why| {
-            let valid = &why.as_bytes()[..why.utf8_error().valid_up_to()];
-            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-            format!("it is not UTF-8 (line {line})")
-        })?;
-        Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
+        file::text_of(&bytes).map_err(|(line, why)| format!("it {why} (line {line})"))
     }
 
     /// Whether a file, directory or link has this name.
@@ -80,6 +75,19 @@ impl Folder {
         let below = path.strip_prefix(&folder).map_err(|_| OUTSIDE.to_owned())?;
         let below = below.to_str().ok_or("its path is not UTF-8")?.to_owned();
         Ok((folder, below))
+    }
+}
+
+/// Returns the hint for a file that `read` refuses; `usual` if the file's name is wrong.
+pub(super) fn hint(why: &str, usual: &'static str) -> &'static str {
+    match why {
+        why if why.contains(file::NOT_UTF8) => "save the file as UTF-8",
+        why if why.contains(file::HAS_NUL) => "save the file as UTF-8; it is UTF-16 or not a text",
+        why if why.contains("in total") || why.contains("consists of") => {
+            "include fewer or smaller files"
+        }
+        why if why.contains("includes itself") => "remove one of these tags",
+        _ => usual,
     }
 }
 
@@ -128,7 +136,10 @@ mod tests {
         std::fs::write(folder.join("latin1.html"), b"a\nZo\xeb").expect("written");
         std::os::unix::fs::symlink("../secret.html", folder.join("link.html")).expect("made");
         std::os::unix::fs::symlink("parts/a.html", folder.join("inner.html")).expect("made");
+        std::fs::write(folder.join("wide.html"), b"a\0b\0").expect("written");
+        std::fs::write(folder.join("old.html"), b"a\rb").expect("written");
         let folder = Folder::at(&folder);
+        assert_eq!(folder.read("old.html").as_deref(), Ok("a\nb"));
         assert_eq!(folder.read("parts/a.html").as_deref(), Ok("one\ntwo"));
         assert_eq!(folder.read("./inner.html").as_deref(), Ok("one\ntwo"));
         for name in ["../secret.html", "parts/../../secret.html", "/etc/passwd", "link.html", "a\0"]
@@ -140,6 +151,7 @@ mod tests {
             ("parts", "directory"),
             ("gone.html", "No such file"),
             ("latin1.html", "line 2"),
+            ("wide.html", "has a NUL byte (line 1)"),
         ] {
             let why = folder.read(name).expect_err("refused");
             assert!(why.contains(says), "{name}: {why}");

@@ -59,7 +59,6 @@ pub(super) fn format_of(path: &Path) -> Result<Format> {
 /// Parses the content of a message file. `shown` is its name in errors.
 pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<MessageFile> {
     let text = decode(shown, bytes)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let mut file = MessageFile {
         format,
         keys: MessageKeys::default(),
@@ -88,15 +87,31 @@ pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<Message
     Ok(file)
 }
 
-fn decode<'a>(shown: &str, bytes: &'a [u8]) -> Result<&'a str> {
-    std::str::from_utf8(bytes).map_err(|why| {
-        let line = 1 + bytes[..why.valid_up_to()].iter().filter(|&&b| b == b'\n').count();
-        let error = Error::refused(format!("{shown}:{line}: not UTF-8"));
-        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            error.hint("the file is UTF-16; save it as UTF-8")
-        } else {
-            error.hint("save the file as UTF-8")
-        }
+/// Why a file is no text; `text_of` returns them with the line.
+pub(super) const NOT_UTF8: &str = "is not UTF-8";
+pub(super) const HAS_NUL: &str = "has a NUL byte";
+
+/// Returns the text of a file with `\n` at the ends of lines. The error is the line, and what is
+/// wrong there.
+pub(super) fn text_of(bytes: &[u8]) -> std::result::Result<String, (usize, &'static str)> {
+    let line = |end: usize| 1 + bytes[..end].iter().filter(|byte| **byte == b'\n').count();
+    let text = std::str::from_utf8(bytes).map_err(|why| (line(why.valid_up_to()), NOT_UTF8))?;
+    if let Some(at) = memchr::memchr(0, bytes) {
+        return Err((line(at), HAS_NUL));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+fn decode(shown: &str, bytes: &[u8]) -> Result<String> {
+    text_of(bytes).map_err(|(line, why)| {
+        let is_wide = why == HAS_NUL
+            || [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
+        let why = why.strip_prefix("is ").unwrap_or(why);
+        Error::refused(format!("{shown}:{line}: {why}")).hint(match is_wide {
+            true => "the file is UTF-16; save it as UTF-8",
+            false => "save the file as UTF-8",
+        })
     })
 }
 
@@ -274,6 +289,10 @@ mod tests {
         assert_eq!(error.to_string(), "a.txt:2: not UTF-8\nhint: save the file as UTF-8");
         let error = parse("a.txt", Format::Text, &[0xff, 0xfe, b'H', 0]).expect_err("refused");
         assert!(error.to_string().contains("UTF-16"));
+        let error = parse("a.txt", Format::Text, b"a\nH\0i\0").expect_err("refused");
+        assert!(error.to_string().starts_with("a.txt:2: has a NUL byte"), "{error}");
+        let file = parse("a.txt", Format::Text, b"+++\rsubject = 'x'\r+++\rHello\r");
+        assert_eq!(file.expect("old line ends").body, "Hello\n");
     }
 
     #[test]

@@ -101,7 +101,10 @@ impl<'f> Gathered<'f> {
             return Err(refuse(format!("{tag}: includes are nested more than {DEEPEST} deep"))
                 .hint("include these files from the message itself"));
         }
-        let text = folder.read(&name).map_err(|why| refuse(format!("{tag}: {why}")).hint(below))?;
+        let text = folder.read(&name).map_err(|why| {
+            let hint = confined::hint(&why, below);
+            refuse(format!("{tag}: {why}")).hint(hint)
+        })?;
         let shown = folder.path().join(&name).to_string_lossy().into_owned();
         let included = Source::new(&text, Some(shown), 1);
         self.reading.push(name.clone());

@@ -54,8 +54,10 @@ impl Reader<'_> {
         let path = value("path").unwrap_or_default();
         let source = &self.sources[self.source()];
         let refuse = |what: String| {
-            self.error(at, format!("<mj-include path={path:?}>: {what}"))
-                .hint("name a file in the folder of the message, or below it")
+            self.error(at, format!("<mj-include path={path:?}>: {what}")).hint(confined::hint(
+                &what,
+                "name a file in the folder of the message, or below it",
+            ))
         };
         let name = confined::joined(&source.name, path)
             .ok_or_else(|| refuse("it is not below the message's folder".to_owned()))?;
