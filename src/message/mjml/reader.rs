@@ -50,6 +50,7 @@ pub(super) struct Reader<'f> {
     head_end: Option<usize>,
     root_start: Option<usize>,
     has_root: bool,
+    has_body: bool,
     css: Mapped,
     bytes: usize,
 }
@@ -71,6 +72,7 @@ impl<'f> Reader<'f> {
             head_end: None,
             root_start: None,
             has_root: false,
+            has_body: false,
             css: Mapped::default(),
             bytes: 0,
         }
@@ -87,6 +89,10 @@ impl<'f> Reader<'f> {
         if !reader.has_root {
             return Err(Error::refused(format!("{shown}: there is no <mjml> element"))
                 .hint("MJML begins with <mjml><mj-body>; write HTML in a .html file"));
+        }
+        if !reader.has_body {
+            return Err(Error::refused(format!("{shown}: there is no <mj-body> in <mjml>"))
+                .hint("put the sections of the message into <mj-body>"));
         }
         reader.finish()
     }

@@ -120,6 +120,7 @@ fn what_cannot_be_rendered_is_refused_with_its_place_and_a_hint() {
             "<mjml><mj-body></mjml>",
             "welcome.mjml:1:16: </mjml> ends <mj-body>, which was opened at welcome.mjml:1:7",
         ),
+        ("<mjml></mjml>", "welcome.mjml: there is no <mj-body>"),
         ("<mjml></mjml></mj-body>", "welcome.mjml:1:14: </mj-body> ends no element"),
         (
             "<mjml><mj-body><mj-nonsense /></mj-body></mjml>",

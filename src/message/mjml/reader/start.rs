@@ -105,6 +105,7 @@ impl Reader<'_> {
         if WITH_CONTENT.contains(&tag.name.as_str()) && !tag.is_empty {
             return self.with_content(text, at, &tag);
         }
+        self.has_body |= tag.name == "mj-body";
         // An included file may be a complete document.
         let is_dropped = is_included && matches!(tag.name.as_str(), "mjml" | "mj-body" | "mj-head");
         let is_moved = is_dropped && tag.name == "mj-head" && !self.is_in_head();
