@@ -11,8 +11,11 @@ use super::super::tags;
 use super::output::{Out, Protected, Role, Source, Stretch};
 
 mod between;
+mod defaults;
 mod include;
 mod start;
+
+use defaults::Defaults;
 
 /// The greatest depth of nested elements. The MJML parser is recursive.
 const DEEPEST: usize = 100;
@@ -51,6 +54,7 @@ pub(super) struct Reader<'f> {
     root_start: Option<usize>,
     has_root: bool,
     has_body: bool,
+    defaults: Defaults,
     css: Mapped,
     bytes: usize,
 }
@@ -73,6 +77,7 @@ impl<'f> Reader<'f> {
             root_start: None,
             has_root: false,
             has_body: false,
+            defaults: Defaults::default(),
             css: Mapped::default(),
             bytes: 0,
         }
@@ -193,6 +198,11 @@ impl<'f> Reader<'f> {
     fn write(&mut self, text: &str, offset: usize) {
         let source = self.source();
         if self.is_moving { &mut self.head } else { &mut self.out }.push(text, source, offset);
+    }
+
+    /// Returns what was written to the place that is being written to.
+    fn written(&self) -> &str {
+        if self.is_moving { &self.head.text } else { &self.out.text }
     }
 
     fn copy(&mut self, text: &str, at: usize, end: usize) -> usize {

@@ -316,6 +316,65 @@ fn what_mjml_prints_into_a_comment_or_an_attribute_does_not_end_it() {
 }
 
 #[test]
+fn attributes_apply_alike_wherever_they_are_set() {
+    let column = |inner: &str| {
+        format!("<mj-body><mj-section><mj-column>{inner}</mj-column></mj-section></mj-body>")
+    };
+    let accordion = |element: &str, title: &str, text: &str| {
+        column(&format!(
+            "<mj-accordion><mj-accordion-element{element}><mj-accordion-title{title}>a</mj-accordion-title><mj-accordion-text{text}>b</mj-accordion-text></mj-accordion-element></mj-accordion>"
+        ))
+    };
+    type With<'a> = &'a dyn Fn(&str) -> String;
+    let cases: [(&str, &str, With<'_>); 8] = [
+        ("mj-body", "background-color=\"#abcdef\" width=\"500px\"", &|with| {
+            format!("<mj-body{with}><mj-section></mj-section></mj-body>")
+        }),
+        ("mj-divider", "align=\"right\"", &|with| column(&format!("<mj-divider{with} />"))),
+        ("mj-image", "alt=\"{{ alt }}\"", &|with| {
+            column(&format!("<mj-image src=\"a.png\"{with} />"))
+        }),
+        ("mj-social-element", "color=\"red\" font-size=\"9px\" border-radius=\"9px\"", &|with| {
+            column(&format!(
+                "<mj-social><mj-social-element name=\"x\"{with}>y</mj-social-element></mj-social>"
+            ))
+        }),
+        ("mj-accordion-element", "icon-width=\"9px\" icon-wrapped-url=\"{{ icon }}\"", &|with| {
+            accordion(with, "", "")
+        }),
+        ("mj-accordion-title", "font-family=\"Georgia\"", &|with| accordion("", with, "")),
+        ("mj-accordion-text", "font-family=\"Georgia\"", &|with| accordion("", "", with)),
+        ("mj-carousel-image", "tb-border=\"1px solid red\" border-radius=\"9px\"", &|with| {
+            column(&format!("<mj-carousel><mj-carousel-image src=\"a.png\"{with} /></mj-carousel>"))
+        }),
+    ];
+    for (element, attributes, with) in cases {
+        let page = |set: &str, body: String| {
+            html(&format!(
+                "<mjml><mj-head><mj-attributes>{set}</mj-attributes></mj-head>{body}</mjml>"
+            ))
+        };
+        let direct = page("", with(&format!(" {attributes}")));
+        assert_ne!(direct, page("", with("")), "{element}");
+        let other = attributes
+            .replace("red", "lime")
+            .replace("9px", "1px")
+            .replace("right", "left")
+            .replace("{{ icon }}", "i.png")
+            .replace("{{ alt }}", "y");
+        let classes =
+            format!("<mj-class name=\"a\" {other} /><mj-class name=\"b\" {attributes} />");
+        for (set, own) in [
+            (format!("<{element} {attributes} />"), String::new()),
+            (format!("<{element} {other} />"), format!(" {attributes}")),
+            (classes, " mj-class=\"a b\"".to_owned()),
+        ] {
+            assert_eq!(page(&set, with(&own)), direct, "{set} {own}");
+        }
+    }
+}
+
+#[test]
 fn no_comment_of_mjml_hides_what_is_between_the_sections_of_a_wrapper() {
     let section = "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>";
     let dir = tempfile::tempdir().expect("a directory");

@@ -133,6 +133,11 @@ impl Reader<'_> {
 
     /// Writes a start tag with tokens for the template tags in its attributes.
     fn write_start(&mut self, text: &str, at: usize, tag: &StartTag) {
+        // An element in `<mj-attributes>` holds the attributes of others.
+        let class = || Some(format!(".{}", &text[tag.attribute("name")?.value.clone()]));
+        let default_of = (self.parent() == Some("mj-attributes"))
+            .then(|| if tag.name == "mj-class" { class() } else { Some(tag.name.clone()) });
+        let default_of = default_of.flatten();
         self.write(&format!("<{}", tag.name), at);
         for attribute in &tag.attributes {
             let start = attribute.value.start;
@@ -141,6 +146,7 @@ impl Reader<'_> {
                 continue;
             }
             self.write(&format!(" {}=\"", attribute.name), start);
+            let from = self.written().len();
             let quoted = |text: &str| text.replace('"', "&quot;");
             match &attribute.template {
                 None => self.write(&quoted(&text[attribute.value.clone()]), start),
@@ -150,11 +156,22 @@ impl Reader<'_> {
                     self.write(&quoted(&text[template.end..attribute.value.end]), template.end);
                 }
             }
+            if let Some(element) = &default_of {
+                let value = self.written()[from..].to_owned();
+                self.defaults.add(element, &attribute.name, value);
+            }
             self.write("\"", attribute.value.end);
         }
-        if tag.name == "mj-image" && tag.attribute("alt").is_none() && !self.is_in_head() {
-            // MJML adds an empty `alt`, so that programs that do not load images show nothing.
-            self.write(" alt=\"\"", tag.end - 1);
+        if !self.is_in_head() {
+            let missed = self.defaults.missed(text, tag);
+            let has_alt = missed.iter().any(|(name, _)| *name == "alt");
+            let mut added: String =
+                missed.iter().map(|(name, value)| format!(" {name}=\"{value}\"")).collect();
+            if tag.name == "mj-image" && tag.attribute("alt").is_none() && !has_alt {
+                // MJML adds an empty `alt`, so that programs that do not load images show nothing.
+                added.push_str(" alt=\"\"");
+            }
+            self.write(&added, tag.end - 1);
         }
         self.write(if tag.is_empty { "/>" } else { ">" }, tag.end - 1);
     }
