@@ -80,7 +80,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'Wh
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before sending the rest (default: 15m if the provider reports bounces)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Grow an inconclusive canary automatically, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Add recipients to a canary without a clear result, up to this share or number (25%)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'Send at most at this rate, if lower than the configured one: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when an hourly or daily cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until the cap allows more'"
@@ -95,7 +95,7 @@ none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l stats -d 'How often to write a plain progress line' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-on -d 'Exit 3 if any recipient has one of these outcomes, such as unknown,suppressed' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on -d 'Treat these outcomes, and only these, as failures in the exit code and in CI reports (default: rejected, deferred, unknown, held)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-over -d 'Exit 3 only if more than this share of recipients is rejected' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-over -d 'Tolerate rejections of up to this share of the attempted recipients; more give exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l wait-lock -d 'Wait this long for another run of the campaign to end (default: exit 11 at once)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
@@ -181,7 +181,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d '
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before sending the rest (default: 15m if the provider reports bounces)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Grow an inconclusive canary automatically, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Add recipients to a canary without a clear result, up to this share or number (25%)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'Send at most at this rate, if lower than the configured one: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when an hourly or daily cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until the cap allows more'"
@@ -196,7 +196,7 @@ none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l stats -d 'How often to write a plain progress line' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l fail-on -d 'Exit 3 if any recipient has one of these outcomes, such as unknown,suppressed' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l error-on -d 'Treat these outcomes, and only these, as failures in the exit code and in CI reports (default: rejected, deferred, unknown, held)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l fail-over -d 'Exit 3 only if more than this share of recipients is rejected' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l fail-over -d 'Tolerate rejections of up to this share of the attempted recipients; more give exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l wait-lock -d 'Wait this long for another run of the campaign to end (default: exit 11 at once)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F
@@ -219,7 +219,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'W
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long to wait for bounces and complaints about the canary before sending the rest (default: 15m if the provider reports bounces)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Grow an inconclusive canary automatically, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Add recipients to a canary without a clear result, up to this share or number (25%)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'Send at most at this rate, if lower than the configured one: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when an hourly or daily cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until the cap allows more'"
@@ -234,7 +234,7 @@ none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l stats -d 'How often to write a plain progress line' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-on -d 'Exit 3 if any recipient has one of these outcomes, such as unknown,suppressed' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l error-on -d 'Treat these outcomes, and only these, as failures in the exit code and in CI reports (default: rejected, deferred, unknown, held)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-over -d 'Exit 3 only if more than this share of recipients is rejected' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-over -d 'Tolerate rejections of up to this share of the attempted recipients; more give exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock -d 'Wait this long for another run of the campaign to end (default: exit 11 at once)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l config -d 'Use this configuration file instead of the nearest mailbatch.toml' -r -F

@@ -362,7 +362,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 
-    /// Grow an inconclusive canary automatically, up to this size: 25%, or a number
+    /// Add recipients to a canary without a clear result, up to this share or number (25%)
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
 
@@ -416,7 +416,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub error_on: Vec<Outcome>,
 
-    /// Exit 3 only if more than this share of recipients is rejected
+    /// Tolerate rejections of up to this share of the attempted recipients; more give exit 3
     #[arg(
         long,
         value_name = "SHARE",

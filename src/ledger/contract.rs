@@ -85,8 +85,8 @@ pub trait PlanStore {
     fn kin(&self, campaign: &str) -> BoxFuture<'_, LedgerResult<Vec<String>>>;
 }
 
-/// The calls of the sending loop: selecting and claiming recipients, leasing rates, and recovering
-/// claims of interrupted processes.
+/// What the sending loop needs from the ledger: selecting and claiming recipients, leasing rates,
+/// and recovering claims of interrupted processes.
 pub trait ClaimStore {
     /// Returns the next recipients that may be claimed: retries that are due, then open rows in
     /// plan order. A returned row contains the number of earlier attempts and the time of the

@@ -135,7 +135,8 @@ fn other_files(was: &[(String, String)], is: &[(String, String)]) -> Vec<String>
     if found.len() > MOST_NAMED {
         let more = found.len() - MOST_NAMED;
         found.truncate(MOST_NAMED);
-        found.push(format!("and {more} more files"));
+        let files = if more == 1 { "file was" } else { "files were" };
+        found.push(format!("{more} more {files} added or removed"));
     }
     if found.is_empty() {
         found.push("the body is of another form".to_owned());

@@ -133,8 +133,8 @@ words! {
 }
 
 impl Source {
-    /// Whether only the provider or the operator can create events of this source. Mail can be
-    /// written by any sender.
+    /// Whether events of this source can be trusted to be genuine. Events from mail cannot, because
+    /// any sender can write such mail.
     pub fn is_authenticated(self) -> bool {
         !matches!(self, Self::Dsn | Self::Arf)
     }

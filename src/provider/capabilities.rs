@@ -95,7 +95,7 @@ impl Capabilities {
         if let Some(name) = needs.headers.iter().find(is_refused) {
             return refused(
                 &format!("the header {name}"),
-                "remove the header from [message.headers] (list_id and feedback_id are in [message]), or use another provider",
+                "remove the header from [message.headers] (for List-Id or Feedback-ID, remove list_id or feedback_id from [message]), or use another provider",
             );
         }
         if needs.several_reply_to && !self.several_reply_to {

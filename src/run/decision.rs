@@ -14,7 +14,8 @@ use crate::run::settings::RunSettings;
 
 /// How a run continues.
 pub(crate) enum GoesOn {
-    /// From the ledger alone. The listed suppression files are used in addition to the configured
+    /// As planned, with the recipients and the message from the ledger. The paths are suppression
+    /// files of the run that are no longer configured; they are used in addition to the configured
     /// ones.
     AsPlanned(Vec<PathBuf>),
     /// With a new plan, made from the present inputs, for the recipients that were not reached.

@@ -124,7 +124,7 @@ fn no_unsubscribe(name: &str, what: &str) -> Error {
     Error::refused(format!(
         "marketing mail through {name} {what}, and large mailbox providers require one-click unsubscribe"
     ))
-    .hint("set unsubscribe_url = \"https://acme.example/u/{{ id }}\" under [message] with your page and a column, or public_url and unsubscribe_key under [listen] for mailbatch's own page; --allow-no-unsubscribe sends it as it is")
+    .hint("under [message], set unsubscribe_url to your own page, with a column that identifies the recipient, such as \"https://acme.example/u/{{ id }}\"; or, for mailbatch's own page, set public_url and unsubscribe_key under [listen]; --allow-no-unsubscribe sends the message unchanged")
     .about(Subject::Template)
 }
 

@@ -250,7 +250,7 @@ fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Parsed> {
     Some(Parsed::Events(events))
 }
 
-/// Whether a nested message contains a machine-readable report.
+/// Whether a nested message contains a delivery status (a message/delivery-status part).
 fn has_status(raw: &Bytes) -> bool {
     Parts::of(raw).is_some_and(|parts| !parts.statuses.is_empty())
 }

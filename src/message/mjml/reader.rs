@@ -269,7 +269,7 @@ impl<'f> Reader<'f> {
             }
             None => Err(self
                 .error(at, format!("</{name}> ends no element"))
-                .hint("remove it, or open the element before it")),
+                .hint(format!("remove it, or write <{name}> where the element begins"))),
         }
     }
 

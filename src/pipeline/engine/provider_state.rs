@@ -201,8 +201,8 @@ impl ProviderState {
         if self.goes_one_by_one() { self.exceptions.refused_domains() } else { Vec::new() }
     }
 
-    /// The most chunks that may be under way. A slowed provider of single messages gets fewer
-    /// chunks.
+    /// The most chunks that may be under way. The number is smaller for a provider that takes one
+    /// recipient per request while its speed is reduced.
     fn most_under_way(&self, configured: &ConfiguredProvider, now: Instant) -> usize {
         // With a rate, additional claims would only wait for the rate. Without a rate, one chunk is
         // kept ready for each connection.

@@ -226,9 +226,10 @@ fn verdicts(sent: usize, answer: &Answer) -> Read {
     Read::Each(bad.into_iter().map(verdict).collect())
 }
 
-/// Returns the reason for the refusal of one message. Only the text states it: "Invalid `to` field.
-/// The email address needs to follow the `email@example.com` or `Name <email@example.com>` format."
-/// Any other text may apply to every recipient.
+/// Returns the reason why Resend refused one message. Only the text of the error shows it. A text
+/// that names the field `to` concerns the recipient's address: "Invalid `to` field. The email
+/// address needs to follow the `email@example.com` or `Name <email@example.com>` format." Any other
+/// text may apply to every recipient.
 fn blames(message: &str) -> Reason {
     if message.contains("`to`") { Reason::BadAddress } else { Reason::Policy }
 }

@@ -53,7 +53,9 @@ impl Account {
         if *most < 0.0 {
             return Finding::good(
                 About::Quota,
-                format!("{rate} a second, any number in 24 hours, {sent} sent{only}"),
+                format!(
+                    "{rate} a second, no limit for 24 hours, {sent} sent in the last 24 hours{only}"
+                ),
             );
         }
         let left = (most - sent).max(0.0);

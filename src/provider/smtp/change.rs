@@ -1,11 +1,13 @@
 //! Decides whether to try another connection after a temporary refusal on a connection that has
 //! accepted mail.
 //!
-//! Some servers limit the messages per connection. They report the limit in various texts, at any
-//! step, and leave the connection open. A text that is known to mean this decides
-//! ([`super::classify::is_spent`]). For any other text, one message tries another connection, and
-//! the result applies to all connections. The refusal does not count as an attempt of the message.
-//! Neither do equal refusals of other messages during the trial.
+//! Some servers limit the messages per connection. At the limit they refuse a command, at any step
+//! and with various texts, and leave the connection open. If the text is known to mean the limit
+//! ([`super::classify::is_spent`]), another connection is used without a trial. For any other text,
+//! one message is tried over another connection. If the same refusal does not occur there, every
+//! later message with this refusal also changes the connection; otherwise none does. The refusal
+//! does not count as an attempt of the message. During the trial, the same refusal of another
+//! message does not count as an attempt either.
 
 use std::sync::Arc;
 

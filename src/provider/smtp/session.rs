@@ -140,7 +140,7 @@ impl Session {
                     if left.is_empty() {
                         return Err(health.into());
                     }
-                    tracing::debug!(server = settings.host, address = %peer.ip(), "no greeting; the next address is tried");
+                    tracing::debug!(server = settings.host, address = %peer.ip(), "no session could be started at this address; the next address is tried");
                 }
                 Err(Ungreeted::Crowded(health)) => return Err(Unopened::Crowded(health)),
                 Err(Ungreeted::Final(health)) => return Err(health.into()),

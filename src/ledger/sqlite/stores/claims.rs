@@ -1,4 +1,5 @@
-//! Implements the calls of the sending loop.
+//! Implements what the sending loop needs from the ledger: selecting and claiming recipients,
+//! leasing rates, and recovering claims of interrupted processes.
 
 use std::sync::Arc;
 
