@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::model::address::Address;
 
-use super::reserved::without_tags;
+use super::tags::without_tags;
 use super::{header, ident, link};
 
 /// The most characters of a list identifier (RFC 2919 section 2).

@@ -17,6 +17,7 @@ mod beneath;
 mod bodies;
 mod body;
 mod choice;
+mod cid;
 mod confined;
 mod content;
 mod derived;

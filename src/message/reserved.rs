@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::tags::{FILLED, without_tags};
 use super::{Message, TOKEN};
 use crate::model::address::Address;
-
-/// The placeholder for a value from a row. Templates do not contain this character.
-const FILLED: &str = "\u{1}";
 
 impl Message {
     /// Lists the reserved names that the message uses, each once and in order, such as `From:
@@ -74,32 +72,6 @@ fn domains(template: &str) -> BTreeSet<String> {
     let ends = |c: char| c.is_whitespace() || "<>,;\"()?".contains(c);
     let domain = |rest: &str| rest[..rest.find(ends).unwrap_or(rest.len())].replace(FILLED, "…");
     text.split('@').skip(1).map(domain).filter(|domain| !domain.is_empty()).collect()
-}
-
-/// Returns a template with a placeholder for each value from a row, and without other tags.
-pub(super) fn without_tags(template: &str) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, tag) = rest.split_at(at);
-        out.push_str(before);
-        let (end, mark) = match tag.as_bytes().get(1) {
-            Some(b'{') => ("}}", FILLED),
-            Some(b'%') => ("%}", ""),
-            Some(b'#') => ("#}", ""),
-            _ => {
-                out.push('{');
-                rest = &tag[1..];
-                continue;
-            }
-        };
-        rest = tag;
-        let Some(length) = tag.find(end) else { break };
-        out.push_str(mark);
-        rest = &tag[length + end.len()..];
-    }
-    out.push_str(rest);
-    out
 }
 
 /// Whether a domain is reserved for examples, tests, or the local machine.

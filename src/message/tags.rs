@@ -6,6 +6,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+/// The placeholder for a value from a row. Templates do not contain this character.
+pub(super) const FILLED: &str = "\u{1}";
+
 /// The kinds of template tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -106,6 +109,32 @@ fn end_of_raw(text: &str, from: usize) -> Option<usize> {
         let end = tag.find("%}")? + 2;
         (word(&tag[..end]) == "endraw").then_some(from + at + end)
     })
+}
+
+/// Returns a template with a placeholder for each value from a row, and without other tags.
+pub(super) fn without_tags(template: &str) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, tag) = rest.split_at(at);
+        out.push_str(before);
+        let (end, mark) = match tag.as_bytes().get(1) {
+            Some(b'{') => ("}}", FILLED),
+            Some(b'%') => ("%}", ""),
+            Some(b'#') => ("#}", ""),
+            _ => {
+                out.push('{');
+                rest = &tag[1..];
+                continue;
+            }
+        };
+        rest = tag;
+        let Some(length) = tag.find(end) else { break };
+        out.push_str(mark);
+        rest = &tag[length + end.len()..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Returns a word that no text contains. Words stand for template tags in copies of a text.

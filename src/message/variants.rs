@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::images;
+use super::cid;
 use super::piece::{Piece, Values, fill};
 use super::prepared::Prepared;
 use super::recorder::Fixed;
@@ -68,7 +68,7 @@ impl Part {
                 Piece::Slot(..) => "v",
             });
             let html: String = fixed.collect();
-            images::references(&html).into_iter().map(str::to_owned).collect()
+            cid::references(&html).into_iter().map(str::to_owned).collect()
         };
         self.shown.get_or_init(find).iter().any(|shown| shown == cid)
     }
