@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Component, Path, PathBuf};
 
-use super::{beneath, file};
+use super::{beneath, utf8};
 use crate::files;
 
 /// The most files of one message, and the most bytes of all its files together.
@@ -46,7 +46,7 @@ impl Folder {
             let most = MOST_BYTES >> 20;
             return Err(format!("the files of the message are larger than {most} MiB in total"));
         }
-        file::text_of(&bytes).map_err(|(line, why)| format!("it {why} (line {line})"))
+        utf8::text_of(&bytes).map_err(|(line, why)| format!("it {why} (line {line})"))
     }
 
     /// Whether a file, directory or link has this name.
@@ -81,8 +81,8 @@ impl Folder {
 /// Returns the hint for a file that `read` refuses; `usual` if the file's name is wrong.
 pub(super) fn hint(why: &str, usual: &'static str) -> &'static str {
     match why {
-        why if why.contains(file::NOT_UTF8) => "save the file as UTF-8",
-        why if why.contains(file::HAS_NUL) => "save the file as UTF-8; it is UTF-16 or not a text",
+        why if why.contains(utf8::NOT_UTF8) => "save the file as UTF-8",
+        why if why.contains(utf8::HAS_NUL) => "save the file as UTF-8; it is UTF-16 or not a text",
         why if why.contains("in total") || why.contains("consists of") => {
             "include fewer or smaller files"
         }

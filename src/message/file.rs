@@ -12,6 +12,7 @@ use crate::model::shown::Shown;
 
 use super::body::Format;
 use super::keys::{FRONT_MATTER, MessageKeys};
+use super::utf8::{HAS_NUL, text_of};
 
 /// A parsed message file.
 #[derive(Debug)]
@@ -85,22 +86,6 @@ pub(super) fn parse(shown: &str, format: Format, bytes: &[u8]) -> Result<Message
             .hint("write the message below the front matter"));
     }
     Ok(file)
-}
-
-/// Why a file is no text; `text_of` returns them with the line.
-pub(super) const NOT_UTF8: &str = "is not UTF-8";
-pub(super) const HAS_NUL: &str = "has a NUL byte";
-
-/// Returns the text of a file with `\n` at the ends of lines. The error is the line, and what is
-/// wrong there.
-pub(super) fn text_of(bytes: &[u8]) -> std::result::Result<String, (usize, &'static str)> {
-    let line = |end: usize| 1 + bytes[..end].iter().filter(|byte| **byte == b'\n').count();
-    let text = std::str::from_utf8(bytes).map_err(|why| (line(why.valid_up_to()), NOT_UTF8))?;
-    if let Some(at) = memchr::memchr(0, bytes) {
-        return Err((line(at), HAS_NUL));
-    }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 fn decode(shown: &str, bytes: &[u8]) -> Result<String> {

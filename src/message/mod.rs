@@ -61,6 +61,7 @@ mod source;
 mod start_tag;
 mod tags;
 mod template;
+mod utf8;
 mod variants;
 
 pub(crate) use choice::name_of;
