@@ -246,8 +246,8 @@ pub trait ReadStore {
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>>;
     /// Counts claimed recipients that are not settled, by run and provider.
     fn under_way(&self) -> BoxFuture<'_, LedgerResult<Vec<UnderWay>>>;
-    /// Returns when, by whom and on which host the gate of this run was latched. `None` if the gate
-    /// is not latched, or if an earlier version of mailbatch latched it.
+    /// Returns when the gate of this run was latched, and the user and host. `None` if the gate is
+    /// not latched, or if an earlier version of mailbatch latched it.
     fn latched_by(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
 }
 

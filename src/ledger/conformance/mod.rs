@@ -258,7 +258,7 @@ pub(super) fn seal() -> Seal {
     }
 }
 
-/// Builds an overlap query for recipients to whom a campaign is about to send the message of
+/// Builds an overlap query for the recipients of a campaign that is about to send the message of
 /// [`head`].
 pub(super) fn asks(campaign: &str, people: People) -> OverlapQuery {
     OverlapQuery {

@@ -24,7 +24,7 @@ pub(super) struct Retries {
     /// When the retry period of a recipient starts, if it does not start at the claim. For example,
     /// the recipient was passed to another provider.
     pub(super) starts: HashMap<RowNumber, RetryStart>,
-    /// The pairs of providers (from, to) for which the operator has been told that recipients are
+    /// The pairs of providers (from, to) of which a note to the operator said that recipients are
     /// passed on.
     pub(super) failovers: HashSet<(usize, usize)>,
     /// When this execution began.
